@@ -1,0 +1,1 @@
+//! A well-known peer: stores records and introduces nodes to each other.

@@ -1,0 +1,2 @@
+//! The command `waterfall`.
+fn main() {}

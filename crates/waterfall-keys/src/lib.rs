@@ -1,0 +1,1 @@
+//! Room keys: OpenPGP messages, epochs, derivations, record sealing and the media cipher.

@@ -1,0 +1,1 @@
+//! WebRTC links, forwarding and media containers; moves opaque packets.

@@ -1,0 +1,1 @@
+//! Signalling over libp2p: Kademlia records, gossip, direct offers and answers.

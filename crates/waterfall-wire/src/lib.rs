@@ -1,0 +1,43 @@
+//! Every record, message and id that waterfall puts on the network.
+//!
+//! One type here is one thing on the wire; `docs/protocol.md` describes the same bytes in prose.
+//! Everything is CBOR (RFC 8949) in its deterministic form: arrays and integers of fixed meaning,
+//! definite lengths, shortest integers. A decoder accepts exactly the bytes that its encoder would
+//! write and nothing else ([`decode`]), so a signature over bytes is a signature over a meaning.
+//!
+//! This crate reads no clock, opens no socket and draws no random number; callers pass all three in.
+
+mod address;
+mod call;
+mod catalogue;
+mod cbor;
+mod envelope;
+mod event;
+mod id;
+mod link;
+mod record;
+mod sign;
+mod ticket;
+mod tree;
+
+pub use address::{Address, Contact, MAX_ADDRESSES, MAX_ADDRESS_LEN};
+pub use call::{
+    Answer, Ask, AskBody, Candidate, CandidateKind, Offer, Reply, ReplyBody, Role, Routed, Session,
+    MAX_CANDIDATES,
+};
+pub use catalogue::{Catalogue, Codec, Track, TrackKind, MAX_SPEAKERS, MAX_TRACKS_PER_SPEAKER};
+pub use cbor::{decode, encode, DecodeError, Wire};
+pub use envelope::{Envelope, EnvelopeError, Header, MAX_CLOCK_AHEAD, RecordKind, Salt, record_key};
+pub use event::{RoomEvent, RoomEventBody};
+pub use id::{Ctr, Epoch, Kid, NodeId, ParseIdError, RecordKey, RoomId, RouteId, UnixMillis};
+pub use link::{Have, LinkMessage};
+pub use record::{AccessKind, Charter, Entry, KeyChunk, NodeRecord, Speakers, MAX_CHUNK_MESSAGE};
+pub use sign::{Authored, SignatureError, Signed, SigningKey, StatementError, Verified};
+pub use ticket::{ParseTicketError, Ticket};
+pub use tree::{Down, Mark, Refusal, Spot, Summary, TreeMessage, MAX_FAN_OUT, MAX_PATH, MAX_SPOTS};
+
+/// The version of everything in this crate; the first field of every envelope, call and ticket.
+///
+/// Decoders are strict, so any change to a layout is a new version; a node refuses versions that
+/// it does not know with [`DecodeError::Version`].
+pub const PROTOCOL_VERSION: u8 = 1;

@@ -1,0 +1,199 @@
+//! What neighbours in the room tree say to each other over a link's reliable data channel.
+
+use minicbor::{Decode, Encode};
+
+use crate::address::check_addresses;
+use crate::{Contact, DecodeError, NodeId, Role, Wire};
+
+/// Most children a participant may serve.
+pub const MAX_FAN_OUT: u8 = 64;
+/// Most spots in one list: enough to choose among, few enough to stay in one datagram.
+pub const MAX_SPOTS: usize = 8;
+/// Longest path to the root that is told. With fan-out 2 this still holds 4 billion participants.
+pub const MAX_PATH: usize = 32;
+
+/// The root's counter as it passed a participant, and that participant's depth (root: 0).
+///
+/// The pair orders routes as Babel's (seqno, metric) does (RFC 8966 §3.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Mark {
+    /// Drawn by the root, grows; a newer counter proves a live way to the root.
+    #[n(0)]
+    pub counter: u64,
+    /// Edges between the participant and the root.
+    #[n(1)]
+    pub depth: u16,
+}
+
+/// Room for one or more children somewhere in the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Spot {
+    /// Who has room, and where it can be called.
+    #[n(0)]
+    pub contact: Contact,
+    /// That participant's own depth; a child of it is one deeper.
+    #[n(1)]
+    pub depth: u16,
+    /// How many more children it takes.
+    #[n(2)]
+    pub free: u8,
+}
+
+/// What a child tells its parent of its own subtree, itself included.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Summary {
+    /// Participants in the subtree, the child included; at least 1.
+    #[n(0)]
+    pub size: u32,
+    /// Edges from the child down to its deepest descendant; 0 for a leaf.
+    #[n(1)]
+    pub height: u16,
+    /// Open spots in the subtree, nearest the root first; at most [`MAX_SPOTS`].
+    #[n(2)]
+    pub spots: Vec<Spot>,
+}
+
+/// What a parent tells a child of the way up.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Down {
+    /// The parent's own mark. The child's depth is one more.
+    #[n(0)]
+    pub mark: Mark,
+    /// From the root down to the parent, both included; at most [`MAX_PATH`].
+    #[n(1)]
+    pub path: Vec<NodeId>,
+    /// The parent has lost its own way to the root and is looking for another.
+    #[n(2)]
+    pub starving: bool,
+    /// The rescue plan: spots outside the parent's subtree, usable when the parent vanishes.
+    #[n(3)]
+    pub outside: Vec<Spot>,
+    /// Spots inside the parent's subtree but not in this child's, the parent's own included.
+    #[n(4)]
+    pub beside: Vec<Spot>,
+}
+
+/// Why a participant does not take a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Refusal {
+    /// All its spots are taken or leased.
+    #[n(0)]
+    Full,
+    /// Taking this child could close a loop: neither newer nor nearer the root.
+    #[n(1)]
+    NotFeasible,
+    /// It has no way to the root itself just now.
+    #[n(2)]
+    NoRoute,
+    /// It is about to leave.
+    #[n(3)]
+    Leaving,
+    /// It is handling too many calls.
+    #[n(4)]
+    Busy,
+    /// The caller is expelled, or its offer was not acceptable.
+    #[n(5)]
+    Denied,
+}
+
+/// A message between neighbours in the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum TreeMessage {
+    /// Child to parent, once the link is up: take me.
+    #[n(0)]
+    Attach {
+        /// As a child proper, or as a warm standby.
+        #[n(0)]
+        role: Role,
+        /// The lowest mark the child itself has advertised, if it ever had one.
+        #[n(1)]
+        advertised: Option<Mark>,
+        /// The child's own subtree, itself included.
+        #[n(2)]
+        summary: Summary,
+    },
+    /// Parent to child: taken.
+    #[n(1)]
+    Attached(#[n(0)] Down),
+    /// Parent to child: not taken; try these.
+    #[n(2)]
+    Refused {
+        /// Why.
+        #[n(0)]
+        reason: Refusal,
+        /// Where else; at most [`MAX_SPOTS`].
+        #[n(1)]
+        spots: Vec<Spot>,
+    },
+    /// Child to parent, at most once a second, left out while nothing changed.
+    #[n(3)]
+    Summary(#[n(0)] Summary),
+    /// Parent to child, when anything in it but the counter changed.
+    #[n(4)]
+    Down(#[n(0)] Down),
+    /// Parent to child, as often as the root counts: the parent's mark.
+    #[n(5)]
+    Mark(#[n(0)] Mark),
+    /// To all neighbours: I leave; children, move to one of these. I forward until you have.
+    #[n(6)]
+    Leaving {
+        /// Where to go; at most [`MAX_SPOTS`].
+        #[n(0)]
+        spots: Vec<Spot>,
+    },
+    /// Child to parent: I have another parent, stop forwarding to me.
+    #[n(7)]
+    Detach,
+}
+
+fn check_spots<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
+    if spots.len() > MAX_SPOTS {
+        return Err(DecodeError::invalid::<T>("too many spots"));
+    }
+    for spot in spots {
+        check_addresses::<T>(&spot.contact.addresses)?;
+        if spot.free > MAX_FAN_OUT {
+            return Err(DecodeError::invalid::<T>("a spot promises more than the largest fan-out"));
+        }
+    }
+    Ok(())
+}
+
+impl Wire for Summary {
+    const NAME: &'static str = "summary";
+    const MAX_LEN: usize = 10 * 1024;
+    fn check(&self) -> Result<(), DecodeError> {
+        if self.size == 0 {
+            return Err(DecodeError::invalid::<Self>("a subtree has at least one participant"));
+        }
+        check_spots::<Self>(&self.spots)
+    }
+}
+
+impl Down {
+    fn check<T: Wire>(&self) -> Result<(), DecodeError> {
+        if self.path.len() > MAX_PATH {
+            return Err(DecodeError::invalid::<T>("the path is too long"));
+        }
+        check_spots::<T>(&self.outside)?;
+        check_spots::<T>(&self.beside)
+    }
+}
+
+impl Wire for TreeMessage {
+    const NAME: &'static str = "tree message";
+    const MAX_LEN: usize = 20 * 1024;
+    fn check(&self) -> Result<(), DecodeError> {
+        match self {
+            Self::Attach { summary, .. } | Self::Summary(summary) => summary.check(),
+            Self::Attached(down) | Self::Down(down) => down.check::<Self>(),
+            Self::Refused { spots, .. } | Self::Leaving { spots } => check_spots::<Self>(spots),
+            Self::Mark(_) | Self::Detach => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn check_spot_list<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
+    check_spots::<T>(spots)
+}
