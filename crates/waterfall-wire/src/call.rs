@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use minicbor::{Decode, Encode};
 
 use crate::sign::Authored;
-use crate::tree::check_spot_list;
+use crate::tree::check_spots;
 use crate::{DecodeError, Epoch, Mark, NodeId, Refusal, RouteId, Spot, UnixMillis, Wire};
 
 /// Most ICE candidates in an offer or answer.
@@ -45,6 +45,17 @@ pub struct Candidate {
     pub kind: CandidateKind,
     /// Where packets go.
     pub address: SocketAddr,
+}
+
+impl Candidate {
+    /// Whether a single host may answer there: no port 0, no unspecified, multicast or broadcast
+    /// address, so that an offer cannot make its recipient send to a whole network.
+    #[must_use]
+    pub fn is_callable(&self) -> bool {
+        let ip = self.address.ip().to_canonical();
+        let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+        self.address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+    }
 }
 
 impl<C> Encode<C> for Candidate {
@@ -85,7 +96,7 @@ impl<'b, C> Decode<'b, C> for Candidate {
 ///
 /// Every link negotiates the same slots, so the rest of the SDP (RFC 8866) is written from a
 /// template on both sides and no SDP text is ever taken from the network.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Session {
     /// ICE user name fragment, 4-32 ice-chars (RFC 8839 §5.4).
     #[n(0)]
@@ -110,6 +121,16 @@ pub struct Session {
     pub candidates: Vec<Candidate>,
 }
 
+impl std::fmt::Debug for Session {
+    // Whoever knows the ICE password can take part in the connection's checks.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("ufrag", &self.ufrag)
+            .field("candidates", &self.candidates)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Session {
     fn check<T: Wire>(&self) -> Result<(), DecodeError> {
         let ice_chars = |s: &str| s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
@@ -125,8 +146,8 @@ impl Session {
         if self.candidates.len() > MAX_CANDIDATES {
             return Err(DecodeError::invalid::<T>("too many candidates"));
         }
-        if self.candidates.iter().any(|c| c.address.port() == 0) {
-            return Err(DecodeError::invalid::<T>("a candidate has port 0"));
+        if !self.candidates.iter().all(Candidate::is_callable) {
+            return Err(DecodeError::invalid::<T>("a candidate that nobody can be reached at"));
         }
         Ok(())
     }
@@ -248,9 +269,9 @@ pub struct Routed {
 
 impl Wire for Ask {
     const NAME: &'static str = "ask";
-    const MAX_LEN: usize = 4 * 1024;
+    const MAX_LEN: usize = 1024;
+    const VERSIONED: bool = true;
     fn check(&self) -> Result<(), DecodeError> {
-        DecodeError::check_version::<Self>(self.version)?;
         match &self.body {
             AskBody::Probe => Ok(()),
             AskBody::Offer(offer) => offer.session.check::<Self>(),
@@ -267,11 +288,11 @@ impl Authored for Ask {
 
 impl Wire for Reply {
     const NAME: &'static str = "reply";
-    const MAX_LEN: usize = 10 * 1024;
+    const MAX_LEN: usize = 2 * 1024;
+    const VERSIONED: bool = true;
     fn check(&self) -> Result<(), DecodeError> {
-        DecodeError::check_version::<Self>(self.version)?;
         match &self.body {
-            ReplyBody::Spots(spots) | ReplyBody::Refused { spots, .. } => check_spot_list::<Self>(spots),
+            ReplyBody::Spots(spots) | ReplyBody::Refused { spots, .. } => check_spots::<Self>(spots),
             ReplyBody::Answer(answer) => answer.session.check::<Self>(),
         }
     }
@@ -286,5 +307,5 @@ impl Authored for Reply {
 
 impl Wire for Routed {
     const NAME: &'static str = "routed call";
-    const MAX_LEN: usize = 12 * 1024;
+    const MAX_LEN: usize = 4 * 1024;
 }

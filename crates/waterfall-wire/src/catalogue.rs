@@ -124,10 +124,10 @@ pub struct Catalogue {
 impl Wire for Catalogue {
     const NAME: &'static str = "catalogue";
     const MAX_LEN: usize = 12 * 1024;
+    const VERSIONED: bool = true;
 
     fn check(&self) -> Result<(), DecodeError> {
         let invalid = DecodeError::invalid::<Self>;
-        DecodeError::check_version::<Self>(self.version)?;
         if self.tracks.len() > MAX_TRACKS_PER_SPEAKER {
             return Err(invalid("too many tracks"));
         }

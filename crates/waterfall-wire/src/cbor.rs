@@ -8,6 +8,9 @@ pub trait Wire: Encode<()> + for<'b> Decode<'b, ()> {
     const NAME: &'static str;
     /// Most bytes an encoding may have. Longer input is refused before it is parsed.
     const MAX_LEN: usize;
+    /// Whether the first field is [`crate::PROTOCOL_VERSION`]. Such a type can tell a value of
+    /// another version, whatever its layout, from garbage.
+    const VERSIONED: bool = false;
 
     /// Checks what the layout alone cannot say: list lengths, ranges, versions.
     ///
@@ -67,9 +70,14 @@ impl DecodeError {
     pub(crate) fn invalid<T: Wire>(what: &'static str) -> Self {
         Self::Invalid { name: T::NAME, what }
     }
+}
 
-    pub(crate) fn check_version<T: Wire>(found: u8) -> Result<(), Self> {
-        if found == crate::PROTOCOL_VERSION { Ok(()) } else { Err(Self::Version { name: T::NAME, found }) }
+fn check_version<T: Wire>(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut decoder = Decoder::new(bytes);
+    match decoder.array().and_then(|_| decoder.u8()) {
+        Ok(crate::PROTOCOL_VERSION) => Ok(()),
+        Ok(found) => Err(DecodeError::Version { name: T::NAME, found }),
+        Err(_) => Err(DecodeError::Malformed { name: T::NAME }),
     }
 }
 
@@ -89,8 +97,11 @@ pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, DecodeError> {
     if bytes.len() > T::MAX_LEN {
         return Err(DecodeError::TooLong { name: T::NAME, len: bytes.len(), max: T::MAX_LEN });
     }
+    if T::VERSIONED {
+        // Looked at first: another version may have any layout behind this field.
+        check_version::<T>(bytes)?;
+    }
     let value: T = Decoder::new(bytes).decode().map_err(|_| DecodeError::Malformed { name: T::NAME })?;
-    // Checked first: a value of a foreign version should be called that, not 'malformed'.
     value.check()?;
     if encode(&value) != bytes {
         return Err(DecodeError::NotCanonical { name: T::NAME });

@@ -3,7 +3,9 @@
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use crate::{DecodeError, NodeId, PROTOCOL_VERSION, RecordKey, SignatureError, SigningKey, UnixMillis, Wire, decode, encode};
+use crate::{
+    DecodeError, NodeId, PROTOCOL_VERSION, RecordKey, SignatureError, SigningKey, UnixMillis, Wire, decode, encode,
+};
 
 /// How far ahead of the reader's clock a record may be dated: 5 minutes in milliseconds.
 pub const MAX_CLOCK_AHEAD: u64 = 5 * 60 * 1000;
@@ -107,10 +109,7 @@ pub fn record_key(write_key: &[u8; 32], salt: &Salt) -> RecordKey {
 impl Wire for Header {
     const NAME: &'static str = "envelope header";
     const MAX_LEN: usize = 8 * 1024;
-
-    fn check(&self) -> Result<(), DecodeError> {
-        DecodeError::check_version::<Self>(self.version)
-    }
+    const VERSIONED: bool = true;
 }
 
 /// A record as it is stored and carried.
@@ -155,6 +154,9 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
+    /// Most bytes that an envelope adds to its ciphertext: the other header fields and the signature.
+    pub const OVERHEAD: usize = 145;
+
     /// Signs a header. `key` must be the secret half of `header.write_key`.
     #[must_use]
     pub fn sign(header: &Header, key: &SigningKey) -> Self {

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::sign::Authored;
-use crate::{DecodeError, NodeId, RoomId, UnixMillis, Wire};
+use crate::{NodeId, RoomId, UnixMillis, Wire};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -39,9 +39,7 @@ pub struct RoomEvent {
 impl Wire for RoomEvent {
     const NAME: &'static str = "room event";
     const MAX_LEN: usize = 256;
-    fn check(&self) -> Result<(), DecodeError> {
-        DecodeError::check_version::<Self>(self.version)
-    }
+    const VERSIONED: bool = true;
 }
 
 impl Authored for RoomEvent {

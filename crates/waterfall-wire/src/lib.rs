@@ -20,21 +20,20 @@ mod sign;
 mod ticket;
 mod tree;
 
-pub use address::{Address, Contact, MAX_ADDRESSES, MAX_ADDRESS_LEN};
+pub use address::{Address, Contact, MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CONTACT_LEN};
 pub use call::{
-    Answer, Ask, AskBody, Candidate, CandidateKind, Offer, Reply, ReplyBody, Role, Routed, Session,
-    MAX_CANDIDATES,
+    Answer, Ask, AskBody, Candidate, CandidateKind, MAX_CANDIDATES, Offer, Reply, ReplyBody, Role, Routed, Session,
 };
-pub use catalogue::{Catalogue, Codec, Track, TrackKind, MAX_SPEAKERS, MAX_TRACKS_PER_SPEAKER};
-pub use cbor::{decode, encode, DecodeError, Wire};
+pub use catalogue::{Catalogue, Codec, MAX_SPEAKERS, MAX_TRACKS_PER_SPEAKER, Track, TrackKind};
+pub use cbor::{DecodeError, Wire, decode, encode};
 pub use envelope::{Envelope, EnvelopeError, Header, MAX_CLOCK_AHEAD, RecordKind, Salt, record_key};
 pub use event::{RoomEvent, RoomEventBody};
 pub use id::{Ctr, Epoch, Kid, NodeId, ParseIdError, RecordKey, RoomId, RouteId, UnixMillis};
 pub use link::{Have, LinkMessage};
-pub use record::{AccessKind, Charter, Entry, KeyChunk, NodeRecord, Speakers, MAX_CHUNK_MESSAGE};
+pub use record::{AccessKind, Charter, Entry, KeyChunk, MAX_CHUNK_MESSAGE, NodeRecord, Speakers};
 pub use sign::{Authored, SignatureError, Signed, SigningKey, StatementError, Verified};
 pub use ticket::{ParseTicketError, Ticket};
-pub use tree::{Down, Mark, Refusal, Spot, Summary, TreeMessage, MAX_FAN_OUT, MAX_PATH, MAX_SPOTS};
+pub use tree::{Down, MAX_FAN_OUT, MAX_PATH, MAX_SPOTS, Mark, Refusal, Spot, Summary, TreeMessage};
 
 /// The version of everything in this crate; the first field of every envelope, call and ticket.
 ///

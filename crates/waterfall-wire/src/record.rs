@@ -2,8 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::address::check_addresses;
-use crate::tree::check_spot_list;
+use crate::tree::check_spots;
 use crate::{Contact, DecodeError, Epoch, MAX_FAN_OUT, MAX_SPEAKERS, NodeId, Spot, Wire};
 
 /// Most bytes of one key chunk's OpenPGP message; an envelope with it stays under 8 KiB.
@@ -66,7 +65,7 @@ pub struct Charter {
 
 impl Wire for Charter {
     const NAME: &'static str = "charter";
-    const MAX_LEN: usize = 4 * 1024;
+    const MAX_LEN: usize = 3 * 1024;
     fn check(&self) -> Result<(), DecodeError> {
         let invalid = DecodeError::invalid::<Self>;
         if self.title.len() > MAX_TITLE {
@@ -98,12 +97,12 @@ pub struct Entry {
 
 impl Wire for Entry {
     const NAME: &'static str = "entry";
-    const MAX_LEN: usize = 2 * 1024;
+    const MAX_LEN: usize = 1024;
     fn check(&self) -> Result<(), DecodeError> {
         if self.participants.len() > MAX_ENTRIES {
             return Err(DecodeError::invalid::<Self>("too many entry participants"));
         }
-        self.participants.iter().try_for_each(|p| check_addresses::<Self>(&p.addresses))
+        self.participants.iter().try_for_each(Contact::check::<Self>)
     }
 }
 
@@ -163,12 +162,13 @@ pub struct NodeRecord {
 
 impl Wire for NodeRecord {
     const NAME: &'static str = "node record";
-    const MAX_LEN: usize = 4 * 1024;
+    // 4 KiB less what sealing (40 bytes) and the envelope add.
+    const MAX_LEN: usize = 4 * 1024 - 192;
     fn check(&self) -> Result<(), DecodeError> {
         if self.children.len() > usize::from(MAX_FAN_OUT) || self.fan_out > MAX_FAN_OUT {
             return Err(DecodeError::invalid::<Self>("more children than the largest fan-out"));
         }
-        check_spot_list::<Self>(&self.spots)?;
-        check_addresses::<Self>(&self.contact.addresses)
+        check_spots::<Self>(&self.spots)?;
+        self.contact.check::<Self>()
     }
 }

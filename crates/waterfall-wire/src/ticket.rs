@@ -6,7 +6,6 @@ use std::str::FromStr;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use crate::address::check_addresses;
 use crate::id::base32;
 use crate::{AccessKind, Address, Contact, DecodeError, PROTOCOL_VERSION, RoomId, Wire, decode, encode};
 
@@ -43,35 +42,37 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// A ticket; lists longer than a ticket holds are cut.
+    /// A ticket; lists longer than a ticket holds are cut, addresses that no ticket may hold are
+    /// left out.
     #[must_use]
     pub fn new(
         room: RoomId,
         locator: [u8; 32],
         access: AccessKind,
         mut bootstrap: Vec<Address>,
-        mut entries: Vec<Contact>,
+        entries: Vec<Contact>,
     ) -> Self {
+        bootstrap.retain(Address::is_acceptable);
         bootstrap.truncate(MAX_BOOTSTRAP);
-        entries.truncate(MAX_ENTRIES);
+        let entries = entries.into_iter().take(MAX_ENTRIES).map(|e| Contact::new(e.node, e.addresses)).collect();
         Self { version: PROTOCOL_VERSION, room, locator, access, chunk_bits: 0, bootstrap, entries }
     }
 }
 
 impl Wire for Ticket {
     const NAME: &'static str = "ticket";
-    const MAX_LEN: usize = 4 * 1024;
+    const MAX_LEN: usize = 2 * 1024;
+    const VERSIONED: bool = true;
     fn check(&self) -> Result<(), DecodeError> {
         let invalid = DecodeError::invalid::<Self>;
-        DecodeError::check_version::<Self>(self.version)?;
         if self.bootstrap.len() > MAX_BOOTSTRAP || self.entries.len() > MAX_ENTRIES {
             return Err(invalid("too many addresses"));
         }
         if self.chunk_bits > 16 {
             return Err(invalid("too many chunk buckets"));
         }
-        check_addresses::<Self>(&self.bootstrap)?;
-        self.entries.iter().try_for_each(|e| check_addresses::<Self>(&e.addresses))
+        self.bootstrap.iter().try_for_each(Address::check::<Self>)?;
+        self.entries.iter().try_for_each(Contact::check::<Self>)
     }
 }
 

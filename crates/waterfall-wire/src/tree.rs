@@ -2,7 +2,6 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::address::check_addresses;
 use crate::{Contact, DecodeError, NodeId, Role, Wire};
 
 /// Most children a participant may serve.
@@ -147,12 +146,12 @@ pub enum TreeMessage {
     Detach,
 }
 
-fn check_spots<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
+pub(crate) fn check_spots<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
     if spots.len() > MAX_SPOTS {
         return Err(DecodeError::invalid::<T>("too many spots"));
     }
     for spot in spots {
-        check_addresses::<T>(&spot.contact.addresses)?;
+        spot.contact.check::<T>()?;
         if spot.free > MAX_FAN_OUT {
             return Err(DecodeError::invalid::<T>("a spot promises more than the largest fan-out"));
         }
@@ -162,7 +161,7 @@ fn check_spots<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
 
 impl Wire for Summary {
     const NAME: &'static str = "summary";
-    const MAX_LEN: usize = 10 * 1024;
+    const MAX_LEN: usize = 2 * 1024;
     fn check(&self) -> Result<(), DecodeError> {
         if self.size == 0 {
             return Err(DecodeError::invalid::<Self>("a subtree has at least one participant"));
@@ -183,7 +182,7 @@ impl Down {
 
 impl Wire for TreeMessage {
     const NAME: &'static str = "tree message";
-    const MAX_LEN: usize = 20 * 1024;
+    const MAX_LEN: usize = 6 * 1024;
     fn check(&self) -> Result<(), DecodeError> {
         match self {
             Self::Attach { summary, .. } | Self::Summary(summary) => summary.check(),
@@ -192,8 +191,4 @@ impl Wire for TreeMessage {
             Self::Mark(_) | Self::Detach => Ok(()),
         }
     }
-}
-
-pub(crate) fn check_spot_list<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
-    check_spots::<T>(spots)
 }
