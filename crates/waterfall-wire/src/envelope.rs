@@ -39,6 +39,18 @@ impl RecordKind {
     /// Every kind, for storages that keep a budget for each.
     pub const ALL: [Self; 5] = [Self::Charter, Self::Entry, Self::KeyChunk, Self::Node, Self::Letter];
 
+    /// The kind's number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Charter => 1,
+            Self::Entry => 2,
+            Self::KeyChunk => 3,
+            Self::Node => 4,
+            Self::Letter => 5,
+        }
+    }
+
     /// Most bytes of a whole envelope of this kind.
     #[must_use]
     pub const fn max_len(self) -> usize {
