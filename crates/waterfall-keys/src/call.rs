@@ -1,0 +1,168 @@
+//! Questions and answers: signed by their author, sealed under the epoch key.
+
+use waterfall_wire::{
+    Ask, AskBody, Authored, DecodeError, NodeId, Reply, ReplyBody, Routed, Signed, SigningKey, StatementError,
+    UnixMillis, Verified, Wire, decode, encode,
+};
+
+use crate::replays::{Refused, Replays};
+use crate::{EpochKey, OpenError, SealError};
+
+const ASK_DOMAIN: &[u8] = b"waterfall/ask-seal/1";
+const REPLY_DOMAIN: &[u8] = b"waterfall/reply-seal/1";
+
+/// How far ahead of now a question's `not_after` may lie: 30 s in milliseconds.
+pub const MAX_ASK_AHEAD: u64 = 30_000;
+
+/// The life that a question should be given: 15 s in milliseconds. Half of [`MAX_ASK_AHEAD`], so
+/// that clocks may be 15 s apart either way.
+pub const ASK_LIFE: u64 = 15_000;
+
+/// Why a question or an answer does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// It is for another room, or another epoch of this one.
+    #[error("the call is for another room or epoch")]
+    WrongRoute,
+    /// It was not sealed under this epoch's key.
+    #[error(transparent)]
+    Seal(#[from] OpenError),
+    /// What was sealed is no signed statement.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The statement in it does not decode or is not signed by its author.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// It is addressed to someone else.
+    #[error("the call is addressed to another node")]
+    WrongRecipient,
+    /// It names another epoch than the key it was sealed under.
+    #[error("the call names another epoch")]
+    WrongEpoch,
+    /// The question's time is over.
+    #[error("the question has expired")]
+    Expired,
+    /// The question claims to live longer than [`MAX_ASK_AHEAD`].
+    #[error("the question claims too long a life")]
+    LivesTooLong,
+    /// The question was asked before.
+    #[error("the question is a repetition")]
+    Repeated,
+    /// The asker has too many questions open.
+    #[error("the asker asks too much")]
+    TooMany,
+    /// The answer is to another question, or not from the one who was asked, or not of a sort
+    /// that the question allows.
+    #[error("the answer does not belong to the question")]
+    WrongReply,
+}
+
+/// Signs and seals a question. Give it a life of [`ASK_LIFE`] and a fresh nonce.
+///
+/// # Errors
+/// [`SealError`] when a field is out of range, the author is not the signer, the epoch is not the
+/// key's, or the result would be too long.
+pub fn seal_ask(key: &EpochKey, ask: &Ask, author: &SigningKey) -> Result<Routed, SealError> {
+    if ask.epoch != key.epoch() {
+        return Err(SealError::WrongEpoch);
+    }
+    seal(key, ASK_DOMAIN, ask, author)
+}
+
+/// Opens a question that came to `me`, and remembers it in `replays` so that it counts once.
+///
+/// # Errors
+/// The first [`CallError`] found; only a question that is authentic in all else is remembered.
+/// Never panics.
+pub fn open_ask(
+    key: &EpochKey,
+    routed: &Routed,
+    me: &NodeId,
+    now: UnixMillis,
+    replays: &mut Replays,
+) -> Result<Verified<Ask>, CallError> {
+    let ask: Verified<Ask> = open(key, ASK_DOMAIN, routed)?;
+    let Ask { from, to, epoch, nonce, not_after, .. } = ask.body;
+    if to != *me {
+        return Err(CallError::WrongRecipient);
+    }
+    if epoch != key.epoch() {
+        return Err(CallError::WrongEpoch);
+    }
+    if not_after <= now {
+        return Err(CallError::Expired);
+    }
+    if not_after > now.plus(MAX_ASK_AHEAD) {
+        return Err(CallError::LivesTooLong);
+    }
+    replays.admit(from, nonce, not_after, now).map_err(|refused| match refused {
+        Refused::Repeated => CallError::Repeated,
+        Refused::TooMany => CallError::TooMany,
+    })?;
+    Ok(ask)
+}
+
+/// Signs and seals an answer.
+///
+/// # Errors
+/// As [`seal_ask`].
+pub fn seal_reply(key: &EpochKey, reply: &Reply, author: &SigningKey) -> Result<Routed, SealError> {
+    if reply.epoch != key.epoch() {
+        return Err(SealError::WrongEpoch);
+    }
+    seal(key, REPLY_DOMAIN, reply, author)
+}
+
+/// Opens the answer to `ask`: from the one who was asked, to the asker, to this very question, and
+/// of a sort that it allows (a probe is answered by spots, an offer by an answer or a refusal).
+///
+/// An answer has no date of its own: it counts as long as its asker waits for it.
+///
+/// # Errors
+/// The first [`CallError`] found. Never panics.
+pub fn open_reply(key: &EpochKey, routed: &Routed, ask: &Ask) -> Result<Verified<Reply>, CallError> {
+    let reply: Verified<Reply> = open(key, REPLY_DOMAIN, routed)?;
+    let body = &reply.body;
+    if body.to != ask.from {
+        return Err(CallError::WrongRecipient);
+    }
+    if body.epoch != key.epoch() {
+        return Err(CallError::WrongEpoch);
+    }
+    let fits = match ask.body {
+        AskBody::Probe => matches!(body.body, ReplyBody::Spots(_)),
+        AskBody::Offer(_) => matches!(body.body, ReplyBody::Answer(_) | ReplyBody::Refused { .. }),
+    };
+    if body.from != ask.to || body.nonce != ask.nonce || !fits {
+        return Err(CallError::WrongReply);
+    }
+    Ok(reply)
+}
+
+/// What the seal binds besides the statement: `domain ‖ route (16)`.
+fn aad(key: &EpochKey, domain: &[u8]) -> Vec<u8> {
+    [domain, &key.route().0].concat()
+}
+
+fn seal<T: Authored>(key: &EpochKey, domain: &[u8], body: &T, author: &SigningKey) -> Result<Routed, SealError> {
+    body.check()?;
+    if body.author() != author.node_id() {
+        return Err(SealError::NotAuthor);
+    }
+    let statement = encode(&Signed::new(body, author));
+    let routed = Routed { route: key.route(), sealed: key.call_seal().seal(&aad(key, domain), &statement) };
+    let len = encode(&routed).len();
+    if len > Routed::MAX_LEN {
+        return Err(SealError::TooLong { len, max: Routed::MAX_LEN });
+    }
+    Ok(routed)
+}
+
+fn open<T: Authored>(key: &EpochKey, domain: &[u8], routed: &Routed) -> Result<Verified<T>, CallError> {
+    if routed.route != key.route() {
+        return Err(CallError::WrongRoute);
+    }
+    let statement: Signed = decode(&key.call_seal().open(&aad(key, domain), &routed.sealed)?)?;
+    Ok(statement.verify()?)
+}
