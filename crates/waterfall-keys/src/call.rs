@@ -2,11 +2,11 @@
 
 use waterfall_wire::{
     Ask, AskBody, Authored, DecodeError, NodeId, Reply, ReplyBody, Routed, Signed, SigningKey, StatementError,
-    UnixMillis, Verified, Wire, decode, encode,
+    UnixMillis, Wire, decode, encode,
 };
 
 use crate::replays::{Refused, Replays};
-use crate::{EpochKey, OpenError, SealError};
+use crate::{ComposeError, EpochKey, UnsealError};
 
 const ASK_DOMAIN: &[u8] = b"waterfall/ask-seal/1";
 const REPLY_DOMAIN: &[u8] = b"waterfall/reply-seal/1";
@@ -27,7 +27,7 @@ pub enum CallError {
     WrongRoute,
     /// It was not sealed under this epoch's key.
     #[error(transparent)]
-    Seal(#[from] OpenError),
+    Seal(#[from] UnsealError),
     /// What was sealed is no signed statement.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -61,11 +61,11 @@ pub enum CallError {
 /// Signs and seals a question. Give it a life of [`ASK_LIFE`] and a fresh nonce.
 ///
 /// # Errors
-/// [`SealError`] when a field is out of range, the author is not the signer, the epoch is not the
+/// [`ComposeError`] when a field is out of range, the author is not the signer, the epoch is not the
 /// key's, or the result would be too long.
-pub fn seal_ask(key: &EpochKey, ask: &Ask, author: &SigningKey) -> Result<Routed, SealError> {
+pub fn seal_ask(key: &EpochKey, ask: &Ask, author: &SigningKey) -> Result<Routed, ComposeError> {
     if ask.epoch != key.epoch() {
-        return Err(SealError::WrongEpoch);
+        return Err(ComposeError::WrongEpoch);
     }
     seal(key, ASK_DOMAIN, ask, author)
 }
@@ -81,9 +81,9 @@ pub fn open_ask(
     me: &NodeId,
     now: UnixMillis,
     replays: &mut Replays,
-) -> Result<Verified<Ask>, CallError> {
-    let ask: Verified<Ask> = open(key, ASK_DOMAIN, routed)?;
-    let Ask { from, to, epoch, nonce, not_after, .. } = ask.body;
+) -> Result<Ask, CallError> {
+    let ask: Ask = open(key, ASK_DOMAIN, routed)?;
+    let Ask { from, to, epoch, nonce, not_after, .. } = ask;
     if to != *me {
         return Err(CallError::WrongRecipient);
     }
@@ -107,34 +107,33 @@ pub fn open_ask(
 ///
 /// # Errors
 /// As [`seal_ask`].
-pub fn seal_reply(key: &EpochKey, reply: &Reply, author: &SigningKey) -> Result<Routed, SealError> {
+pub fn seal_reply(key: &EpochKey, reply: &Reply, author: &SigningKey) -> Result<Routed, ComposeError> {
     if reply.epoch != key.epoch() {
-        return Err(SealError::WrongEpoch);
+        return Err(ComposeError::WrongEpoch);
     }
     seal(key, REPLY_DOMAIN, reply, author)
 }
 
 /// Opens the answer to `ask`: from the one who was asked, to the asker, to this very question, and
-/// of a sort that it allows (a probe is answered by spots, an offer by an answer or a refusal).
+/// of a sort that it allows (a probe gives spots, an offer an answer, either may be refused).
 ///
 /// An answer has no date of its own: it counts as long as its asker waits for it.
 ///
 /// # Errors
 /// The first [`CallError`] found. Never panics.
-pub fn open_reply(key: &EpochKey, routed: &Routed, ask: &Ask) -> Result<Verified<Reply>, CallError> {
-    let reply: Verified<Reply> = open(key, REPLY_DOMAIN, routed)?;
-    let body = &reply.body;
-    if body.to != ask.from {
+pub fn open_reply(key: &EpochKey, routed: &Routed, ask: &Ask) -> Result<Reply, CallError> {
+    let reply: Reply = open(key, REPLY_DOMAIN, routed)?;
+    if reply.to != ask.from {
         return Err(CallError::WrongRecipient);
     }
-    if body.epoch != key.epoch() {
+    if reply.epoch != key.epoch() {
         return Err(CallError::WrongEpoch);
     }
     let fits = match ask.body {
-        AskBody::Probe => matches!(body.body, ReplyBody::Spots(_)),
-        AskBody::Offer(_) => matches!(body.body, ReplyBody::Answer(_) | ReplyBody::Refused { .. }),
+        AskBody::Probe => matches!(reply.body, ReplyBody::Spots(_) | ReplyBody::Refused { .. }),
+        AskBody::Offer(_) => matches!(reply.body, ReplyBody::Answer(_) | ReplyBody::Refused { .. }),
     };
-    if body.from != ask.to || body.nonce != ask.nonce || !fits {
+    if reply.from != ask.to || reply.nonce != ask.nonce || !fits {
         return Err(CallError::WrongReply);
     }
     Ok(reply)
@@ -145,24 +144,24 @@ fn aad(key: &EpochKey, domain: &[u8]) -> Vec<u8> {
     [domain, &key.route().0].concat()
 }
 
-fn seal<T: Authored>(key: &EpochKey, domain: &[u8], body: &T, author: &SigningKey) -> Result<Routed, SealError> {
+fn seal<T: Authored>(key: &EpochKey, domain: &[u8], body: &T, author: &SigningKey) -> Result<Routed, ComposeError> {
     body.check()?;
     if body.author() != author.node_id() {
-        return Err(SealError::NotAuthor);
+        return Err(ComposeError::NotAuthor);
     }
     let statement = encode(&Signed::new(body, author));
     let routed = Routed { route: key.route(), sealed: key.call_seal().seal(&aad(key, domain), &statement) };
     let len = encode(&routed).len();
     if len > Routed::MAX_LEN {
-        return Err(SealError::TooLong { len, max: Routed::MAX_LEN });
+        return Err(ComposeError::TooLong { len, max: Routed::MAX_LEN });
     }
     Ok(routed)
 }
 
-fn open<T: Authored>(key: &EpochKey, domain: &[u8], routed: &Routed) -> Result<Verified<T>, CallError> {
+fn open<T: Authored>(key: &EpochKey, domain: &[u8], routed: &Routed) -> Result<T, CallError> {
     if routed.route != key.route() {
         return Err(CallError::WrongRoute);
     }
     let statement: Signed = decode(&key.call_seal().open(&aad(key, domain), &routed.sealed)?)?;
-    Ok(statement.verify()?)
+    Ok(statement.verify()?.body)
 }

@@ -123,8 +123,8 @@ pub enum ChunkError {
 /// # Panics
 /// On a system that has no randomness.
 pub fn seal_password(key: &RoomKey, password: &Password, params: Argon2Params) -> Result<Vec<u8>, ChunkError> {
-    let s2k = S2K::Argon2 { salt: random::bytes(), t: params.passes, p: params.lanes, m: params.memory_exponent };
-    let session: SessionKey = Zeroizing::new(random::bytes::<32>()).as_slice().into();
+    let s2k = S2K::Argon2 { salt: random(), t: params.passes, p: params.lanes, m: params.memory_exponent };
+    let session: SessionKey = Zeroizing::new(random::<32>()).as_slice().into();
     // All parameters are ours and valid, so the derivation's memory is the only thing to fail.
     let skesk = SKESK6::with_password(CIPHER, CIPHER, AEAD, s2k, &session, &openpgp_password(password))
         .map_err(|_| ChunkError::OutOfMemory)?;

@@ -1,8 +1,8 @@
 //! Room events: sealed for gossip, checked wherever they arrive.
 
-use waterfall_wire::{DecodeError, RoomEvent, Signed, StatementError, UnixMillis, Verified, decode, encode};
+use waterfall_wire::{DecodeError, RoomEvent, Signed, StatementError, UnixMillis, decode, encode};
 
-use crate::{EpochKey, OpenError};
+use crate::{EpochKey, UnsealError};
 
 const DOMAIN: &[u8] = b"waterfall/event-seal/1";
 
@@ -21,7 +21,7 @@ pub enum EventError {
     TooLong,
     /// It was not sealed under this epoch's key.
     #[error(transparent)]
-    Seal(#[from] OpenError),
+    Seal(#[from] UnsealError),
     /// What was sealed is no signed statement.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -47,7 +47,7 @@ pub fn seal_event(key: &EpochKey, event: &Signed) -> Vec<u8> {
 ///
 /// # Errors
 /// The first [`EventError`] found. Never panics.
-pub fn open_event(key: &EpochKey, sealed: &[u8], now: UnixMillis) -> Result<(Signed, Verified<RoomEvent>), EventError> {
+pub fn open_event(key: &EpochKey, sealed: &[u8], now: UnixMillis) -> Result<(Signed, RoomEvent), EventError> {
     if sealed.len() > MAX_SEALED_EVENT {
         return Err(EventError::TooLong);
     }
@@ -61,13 +61,13 @@ pub fn open_event(key: &EpochKey, sealed: &[u8], now: UnixMillis) -> Result<(Sig
 ///
 /// # Errors
 /// [`EventError`] when it does not count.
-pub fn check_event(key: &EpochKey, event: &Signed, now: UnixMillis) -> Result<Verified<RoomEvent>, EventError> {
-    let verified = event.verify::<RoomEvent>()?;
-    if verified.body.room != key.room() {
+pub fn check_event(key: &EpochKey, event: &Signed, now: UnixMillis) -> Result<RoomEvent, EventError> {
+    let event = event.verify::<RoomEvent>()?.body;
+    if event.room != key.room() {
         return Err(EventError::WrongRoom);
     }
-    if verified.body.at.0.abs_diff(now.0) > MAX_EVENT_AGE {
+    if event.at.0.abs_diff(now.0) > MAX_EVENT_AGE {
         return Err(EventError::Stale);
     }
-    Ok(verified)
+    Ok(event)
 }

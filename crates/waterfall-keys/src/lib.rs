@@ -21,7 +21,7 @@
 //! | room key | `epoch key` | room (32) ‖ epoch (4) | 32 | epoch key |
 //! | epoch key | `route` | | 16 | names the room in calls |
 //! | epoch key | `topic` | | 32 | gossip topic |
-//! | epoch key | `node salt` | node (32) | 16 | salt of a node record |
+//! | epoch key | `node salt` | | 16 | salt of node records |
 //! | epoch key | `node seal` | | 32 | seal of node records |
 //! | epoch key | `call seal` | | 32 | seal of questions and answers |
 //! | epoch key | `event seal` | | 32 | seal of gossiped events |
@@ -72,9 +72,10 @@ mod secret;
 
 pub use call::{ASK_LIFE, CallError, MAX_ASK_AHEAD, open_ask, open_reply, seal_ask, seal_reply};
 pub use event::{EventError, MAX_EVENT_AGE, MAX_SEALED_EVENT, check_event, open_event, seal_event};
-pub use media::{Opened, Sealed, TrackOpener, TrackSealer};
+pub use media::{OVERHEAD, OpenError, Opened, SealError, Sealed, TrackOpener, TrackSealer};
 pub use password::{PASSPHRASE_BITS, Password, passphrase};
+pub use random::random;
 pub use record::{RecordError, open_record, seal_record};
 pub use replays::Replays;
-pub use seal::{OpenError, SealError, SealKey};
+pub use seal::{ComposeError, SealKey, UnsealError};
 pub use secret::{EpochKey, Locator, RoomKey};

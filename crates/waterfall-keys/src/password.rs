@@ -71,7 +71,7 @@ pub fn passphrase() -> Password {
 /// more often.
 fn below_80() -> u8 {
     loop {
-        let [byte] = random::bytes::<1>();
+        let [byte] = random::<1>();
         if byte < 240 {
             return byte % 80;
         }

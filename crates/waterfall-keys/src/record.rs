@@ -5,7 +5,7 @@ use waterfall_wire::{
     encode,
 };
 
-use crate::{OpenError, SealError, SealKey};
+use crate::{ComposeError, SealKey, UnsealError};
 
 const DOMAIN: &[u8] = b"waterfall/record-seal/1";
 
@@ -18,7 +18,7 @@ pub enum RecordError {
     WrongKind,
     /// It was not sealed under this key for this place and date.
     #[error(transparent)]
-    Seal(#[from] OpenError),
+    Seal(#[from] UnsealError),
     /// What was sealed does not decode.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -39,7 +39,7 @@ fn aad(kind: RecordKind, write_key: &[u8; 32], salt: &Salt, seq: UnixMillis, not
 /// refuse a life longer than [`RecordKind::max_life`].
 ///
 /// # Errors
-/// [`SealError::Invalid`] when a field is out of its range, [`SealError::TooLong`] when the
+/// [`ComposeError::Invalid`] when a field is out of its range, [`ComposeError::TooLong`] when the
 /// envelope would be longer than [`RecordKind::max_len`].
 pub fn seal_record<T: Wire>(
     record: &T,
@@ -49,7 +49,7 @@ pub fn seal_record<T: Wire>(
     writer: &SigningKey,
     seq: UnixMillis,
     not_after: UnixMillis,
-) -> Result<(RecordKey, Vec<u8>), SealError> {
+) -> Result<(RecordKey, Vec<u8>), ComposeError> {
     record.check()?;
     let write_key = writer.public();
     let plaintext = zeroize::Zeroizing::new(encode(record));
@@ -57,7 +57,7 @@ pub fn seal_record<T: Wire>(
     let header = Header { version: PROTOCOL_VERSION, kind, write_key, salt, seq, not_after, ciphertext };
     let bytes = encode(&Envelope::sign(&header, writer));
     if bytes.len() > kind.max_len() {
-        return Err(SealError::TooLong { len: bytes.len(), max: kind.max_len() });
+        return Err(ComposeError::TooLong { len: bytes.len(), max: kind.max_len() });
     }
     Ok((header.record_key(), bytes))
 }

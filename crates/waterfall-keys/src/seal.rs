@@ -23,12 +23,12 @@ pub struct SealKey(Zeroizing<[u8; 32]>);
 /// purpose, or are cut or altered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the seal does not open")]
-pub struct OpenError;
+pub struct UnsealError;
 
 /// Why something is not sealed: it would be refused wherever it arrives.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SealError {
+pub enum ComposeError {
     /// A field is out of its range.
     #[error(transparent)]
     Invalid(#[from] DecodeError),
@@ -63,7 +63,7 @@ impl SealKey {
     /// On a system that has no randomness.
     #[must_use]
     pub fn seal(&self, aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        let nonce: [u8; NONCE] = random::bytes();
+        let nonce: [u8; NONCE] = random();
         // Grown once: a reallocation would leave a copy of the plaintext behind.
         let mut sealed = Vec::with_capacity(plaintext.len() + Self::OVERHEAD);
         sealed.extend_from_slice(&nonce);
@@ -79,14 +79,14 @@ impl SealKey {
     /// Opens what [`Self::seal`] made with the same key and `aad`. The plaintext wipes itself.
     ///
     /// # Errors
-    /// [`OpenError`] for anything else.
-    pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(OpenError)?;
-        let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(OpenError)?;
+    /// [`UnsealError`] for anything else.
+    pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(UnsealError)?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(UnsealError)?;
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
         self.cipher()
             .decrypt_in_place_detached(XNonce::from_slice(nonce), aad, &mut plaintext, Tag::from_slice(tag))
-            .map_err(|_| OpenError)?;
+            .map_err(|_| UnsealError)?;
         Ok(plaintext)
     }
 

@@ -22,7 +22,7 @@ impl Locator {
     /// On a system that has no randomness.
     #[must_use]
     pub fn generate() -> Self {
-        Self(random::bytes())
+        Self(random())
     }
 
     /// The one that a ticket holds.
@@ -80,7 +80,7 @@ impl RoomKey {
     /// On a system that has no randomness.
     #[must_use]
     pub fn generate() -> Self {
-        Self(random::bytes())
+        Self(random())
     }
 
     /// One that was stored or handed over.
@@ -139,10 +139,10 @@ impl EpochKey {
         *derive(&self.secret, "topic", &[])
     }
 
-    /// Salt of a node's record, which lies under that node's key.
+    /// Salt of node records, each of which lies under its node's key.
     #[must_use]
-    pub fn node_salt(&self, node: &NodeId) -> Salt {
-        *derive(&self.secret, "node salt", &[&node.0])
+    pub fn node_salt(&self) -> Salt {
+        *derive(&self.secret, "node salt", &[])
     }
 
     /// What seals node records.

@@ -145,8 +145,8 @@ impl TrackOpener {
     /// # Errors
     /// [`OpenError`] when the packet, or the group that it completes, is not the speaker's. Never
     /// panics.
-    pub fn open(&mut self, timestamp: u32, marker: bool, payload: &[u8]) -> Result<Vec<Opened>, OpenError> {
-        let result = self.take(timestamp, marker, payload);
+    pub fn open(&mut self, timestamp: u32, marker: bool, payload: impl AsRef<[u8]>) -> Result<Vec<Opened>, OpenError> {
+        let result = self.take(timestamp, marker, payload.as_ref());
         match &result {
             Ok(group) => self.stats.opened += group.len() as u64,
             Err(OpenError::Duplicate | OpenError::TooLate) => self.stats.repeated += 1,
