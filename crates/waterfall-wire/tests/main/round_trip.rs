@@ -3,9 +3,11 @@
 use std::fmt::Debug;
 
 use proptest::prelude::*;
-use waterfall_wire::{Envelope, RecordKey, RoomId, Signed, Ticket, UnixMillis, Wire, decode, encode};
+use waterfall_wire::{
+    Envelope, Header, RecordKey, RecordKind, RoomId, Signed, Ticket, UnixMillis, Wire, decode, encode,
+};
 
-use crate::samples::key;
+use crate::samples::{header, key};
 use crate::strategies as any_legal;
 
 fn assert_round_trip<T: Wire + PartialEq + Debug>(value: &T) {
@@ -89,4 +91,12 @@ proptest! {
 #[test]
 fn moments_saturate() {
     assert_eq!(UnixMillis(u64::MAX - 1).plus(5), UnixMillis(u64::MAX));
+}
+
+#[test]
+fn record_kinds_have_the_number_that_travels() {
+    for kind in RecordKind::ALL {
+        // [version, kind, …
+        assert_eq!(encode(&Header { kind, ..header() })[2], kind.number());
+    }
 }
