@@ -1,1 +1,53 @@
 //! The room tree: a sans-IO state machine for joining, serving and repairing.
+//!
+//! A [`Tree`] is one participant in one room. The tree hangs from a root, the first speaker;
+//! everyone else has one parent, who feeds it, and at most `fan_out` children, whom it feeds.
+//!
+//! - *Join*: call the open spot nearest the root; who is full says where else (`placement`).
+//! - *No loops*: a parent is taken only if its mark, the root's counter and its depth, beats all
+//!   that the participant has told its own children (`feasibility`, RFC 8966 §3.5.1).
+//! - *Repair*: a parent that is silent, cut off or gone is replaced by one from the rescue plan
+//!   that it told, then by one on the old path to the root, then by whom a search finds. Children
+//!   keep their links meanwhile.
+//! - *Leave*: children get a plan each and are fed until they have moved.
+//!
+//! Nothing here reads a clock, draws from the system's randomness or opens a socket: the caller
+//! tells the time and gives a seed, so that a run can be repeated from its seed.
+//!
+//! ```
+//! use waterfall_tree::{Config, Input, Output, Timestamp, Tree};
+//! use waterfall_wire::{Contact, NodeId};
+//!
+//! let me = Contact::new(NodeId([1; 32]), []);
+//! let mut tree = Tree::participant(Config::default(), me, 7, Timestamp::ZERO);
+//! assert_eq!(tree.poll_output(), Output::Fetch);
+//! let Output::Timeout(Some(wake)) = tree.poll_output() else { panic!("nothing else to do") };
+//! tree.handle(Timestamp::from_micros(1_000), Input::Candidates(Vec::new()));
+//! assert!(wake > Timestamp::ZERO);
+//! ```
+
+mod children;
+mod config;
+mod feasibility;
+mod io;
+mod leave;
+mod neighbour;
+mod parent;
+mod placement;
+mod search;
+mod seek;
+mod status;
+mod telling;
+mod time;
+mod timer;
+mod tree;
+
+pub use config::{
+    ATTACH_TIMEOUT, BACKOFF_BASE, BACKOFF_CAP, CALL_TIMEOUT, COUNTER_INTERVAL, COUNTER_LIMIT, Config, DEFAULT_FAN_OUT,
+    FEASIBILITY_WAIT, FETCH_TIMEOUT, HAND_OVER_LIMIT, LEASE, OVERFULL_LIMIT, OVERLAP, PATIENCE, PUBLISH_INTERVAL,
+    PUBLISH_REFRESH, REPAIR_CALL_TIMEOUT, ROOT_LOST_AFTER, SILENT_CHILD_EVICTION, SILENT_CHILD_LIMIT, SUMMARY_INTERVAL,
+};
+pub use io::{Event, Input, Loss, Output};
+pub use status::{ChildStatus, State, Status};
+pub use time::Timestamp;
+pub use tree::Tree;

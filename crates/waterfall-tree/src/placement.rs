@@ -1,0 +1,202 @@
+//! Where participants are sent: pure policy over lists of spots.
+//!
+//! Nearest the root first, since depth is latency. Among spots of one depth the subtrees take
+//! turns, and a spot that was just handed out counts as taken for [`PROMISE`]: a crowd that calls
+//! a full relay at once is spread over all that is open instead of running at the first spot.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use waterfall_wire::{MAX_SPOTS, NodeId, Spot};
+
+use crate::Timestamp;
+
+/// How long a spot that was handed out counts as taken. By then the one sent there has a link and
+/// the next summary (one interval) tells the truth.
+const PROMISE: Duration = Duration::from_millis(1_500);
+/// Promises remembered; beyond it the oldest is forgotten, which costs a detour, no more.
+const MAX_PROMISES: usize = 256;
+
+/// The first [`MAX_SPOTS`] of some spots, nearest the root first, each node once. Among equal
+/// depths the given order stays.
+pub(crate) fn nearest(spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
+    let mut list: Vec<Spot> = Vec::new();
+    for spot in spots {
+        if !list.iter().any(|known| known.contact.node == spot.contact.node) {
+            list.push(spot);
+        }
+    }
+    list.sort_by_key(|spot| spot.depth);
+    list.truncate(MAX_SPOTS);
+    list
+}
+
+/// Deals several lists out in turns, beginning with list `first`.
+pub(crate) fn interleave(lists: &[&[Spot]], first: usize) -> Vec<Spot> {
+    let longest = lists.iter().map(|list| list.len()).max().unwrap_or(0);
+    let mut dealt = Vec::with_capacity(lists.iter().map(|list| list.len()).sum());
+    for rank in 0..longest {
+        for turn in 0..lists.len() {
+            dealt.extend(lists[(first + turn) % lists.len()].get(rank).cloned());
+        }
+    }
+    dealt
+}
+
+/// Turns each run of equal depth by `by`, so that siblings who all lose one parent do not all call
+/// the same spot first.
+pub(crate) fn rotate_equals(spots: &mut [Spot], by: usize) {
+    for run in spots.chunk_by_mut(|a, b| a.depth == b.depth) {
+        run.rotate_left(by % run.len());
+    }
+}
+
+/// Which spots were handed out a moment ago.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    promises: VecDeque<(NodeId, Timestamp)>,
+    turn: usize,
+}
+
+impl Ledger {
+    /// Where to send one more caller, the best first; the first of them is now promised.
+    pub(crate) fn redirect(&mut self, now: Timestamp, subtrees: &[&[Spot]]) -> Vec<Spot> {
+        self.promises.retain(|(_, until)| *until > now);
+        self.turn = self.turn.wrapping_add(1);
+        let mut spots = interleave(subtrees, self.turn % subtrees.len().max(1));
+        for spot in &mut spots {
+            let promised = self.promises.iter().filter(|(node, _)| *node == spot.contact.node).count();
+            spot.free = spot.free.saturating_sub(u8::try_from(promised).unwrap_or(u8::MAX));
+        }
+        // What is promised away may come back, so it stays on the list, but last.
+        let (open, promised): (Vec<_>, Vec<_>) = spots.into_iter().partition(|spot| spot.free > 0);
+        let mut chosen = nearest(open);
+        if let Some(first) = chosen.first() {
+            if self.promises.len() == MAX_PROMISES {
+                self.promises.pop_front();
+            }
+            self.promises.push_back((first.contact.node, now + PROMISE));
+        }
+        let left = MAX_SPOTS - chosen.len();
+        chosen.extend(nearest(promised).into_iter().take(left));
+        chosen
+    }
+}
+
+/// One child of someone who leaves.
+pub(crate) struct Heir<'a> {
+    /// Who.
+    pub(crate) node: NodeId,
+    /// How many hang from it, itself included.
+    pub(crate) size: u32,
+    /// Open spots in its subtree.
+    pub(crate) spots: &'a [Spot],
+}
+
+/// Where each child of a leaving relay goes, in the order in which it should try.
+///
+/// The leaver's parent has one spot more than it says, the leaver's own; it goes to the child
+/// with the most descendants, so that as few as possible get deeper. The others are dealt what is
+/// open outside, one place at a time; then each other's subtrees. The leaver's parent is on every
+/// list, for it can always redirect.
+pub(crate) fn hand_over(heirs: &[Heir<'_>], above: Option<&Spot>, outside: &[Spot]) -> Vec<(NodeId, Vec<Spot>)> {
+    let above_node = above.map(|spot| spot.contact.node);
+    let mut places: VecDeque<Spot> = VecDeque::new();
+    if let Some(above) = above {
+        places.extend((0..=above.free).map(|_| above.clone()));
+    }
+    for spot in nearest(outside.iter().filter(|s| Some(s.contact.node) != above_node).cloned()) {
+        places.extend((0..spot.free).map(|_| spot.clone()));
+    }
+    let mut order: Vec<usize> = (0..heirs.len()).collect();
+    order.sort_by_key(|&i| (std::cmp::Reverse(heirs[i].size), heirs[i].node));
+    order
+        .iter()
+        .enumerate()
+        .map(|(turn, &index)| {
+            let own = &heirs[index];
+            let mut list: Vec<Spot> = places.pop_front().into_iter().collect();
+            let others: Vec<&[Spot]> = heirs.iter().filter(|h| h.node != own.node).map(|h| h.spots).collect();
+            let siblings = nearest(interleave(&others, turn % others.len().max(1)));
+            let outside = outside.iter().filter(|s| s.free > 0);
+            for spot in outside.chain(&siblings).chain(above) {
+                if spot.contact.node != own.node && !list.iter().any(|s| s.contact.node == spot.contact.node) {
+                    list.push(spot.clone());
+                }
+            }
+            if list.len() > MAX_SPOTS {
+                list.truncate(MAX_SPOTS - 1);
+                list.extend(above.filter(|a| !list.iter().any(|s| s.contact.node == a.contact.node)).cloned());
+            }
+            (own.node, list)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waterfall_wire::Contact;
+
+    fn id(n: u8) -> NodeId {
+        NodeId([n; 32])
+    }
+
+    fn spot(n: u8, depth: u16, free: u8) -> Spot {
+        Spot { contact: Contact::new(id(n), []), depth, free }
+    }
+
+    fn nodes(spots: &[Spot]) -> Vec<u8> {
+        spots.iter().map(|s| s.contact.node.0[0]).collect()
+    }
+
+    #[test]
+    fn nearest_first_each_once_and_bounded() {
+        let list = nearest([spot(1, 3, 1), spot(2, 1, 1), spot(1, 0, 1), spot(3, 1, 1)]);
+        assert_eq!(nodes(&list), [2, 3, 1]);
+        assert_eq!(nearest((0..50).map(|n| spot(n, 1, 1))).len(), MAX_SPOTS);
+    }
+
+    #[test]
+    fn a_crowd_is_spread_over_all_that_is_open() {
+        let subtrees: Vec<Vec<Spot>> = (1..=4).map(|n| vec![spot(n, 1, 4), spot(n + 10, 2, 4)]).collect();
+        let lists: Vec<&[Spot]> = subtrees.iter().map(Vec::as_slice).collect();
+        let mut ledger = Ledger::default();
+        let mut first = Vec::new();
+        for _ in 0..16 {
+            first.push(ledger.redirect(Timestamp::ZERO, &lists)[0].contact.node.0[0]);
+        }
+        for n in 1..=4 {
+            assert_eq!(first.iter().filter(|m| **m == n).count(), 4);
+        }
+        // All of depth 1 is promised, so the next goes one deeper, until promises lapse.
+        assert_eq!(ledger.redirect(Timestamp::ZERO, &lists)[0].depth, 2);
+        assert_eq!(ledger.redirect(Timestamp::ZERO + PROMISE, &lists)[0].depth, 1);
+    }
+
+    #[test]
+    fn promises_are_bounded() {
+        let subtree: Vec<Spot> = (1..=8).map(|n| spot(n, 1, 64)).collect();
+        let mut ledger = Ledger::default();
+        for _ in 0..10_000 {
+            ledger.redirect(Timestamp::ZERO, &[&subtree]);
+        }
+        assert_eq!(ledger.promises.len(), MAX_PROMISES);
+    }
+
+    #[test]
+    fn the_leavers_place_goes_to_the_largest_subtree_and_no_place_twice() {
+        let below_one = [spot(11, 3, 2)];
+        let heirs = [
+            Heir { node: id(1), size: 1, spots: &below_one },
+            Heir { node: id(2), size: 9, spots: &[] },
+            Heir { node: id(3), size: 5, spots: &[] },
+        ];
+        let plan = hand_over(&heirs, Some(&spot(50, 0, 0)), &[spot(51, 1, 1)]);
+        let of = |n: u8| nodes(&plan.iter().find(|(node, _)| *node == id(n)).unwrap().1);
+        assert_eq!(of(2)[0], 50);
+        assert_eq!(of(3)[0], 51);
+        assert!(!of(1).contains(&11), "nobody is sent below itself");
+        assert!(of(1).contains(&50) && of(2).contains(&11));
+    }
+}

@@ -1,0 +1,166 @@
+//! Looking for a parent: whom to call next.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use waterfall_wire::{Contact, MAX_SPOTS, NodeId, Spot};
+
+/// Candidates known at most; beyond it the last in order are dropped.
+const MAX_KNOWN: usize = 64;
+/// Redirects followed in one round: with the subtree's nearest spots in each, that is deeper than
+/// trees of sane size. A circle of liars costs this many calls per round.
+const MAX_REDIRECTS: u32 = 8;
+/// Rounds after which the pause no longer grows.
+const MAX_DOUBLINGS: u32 = 16;
+
+/// Where a candidate is known from; the earlier are tried first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// A leaving parent's plan, in its order.
+    HandOver,
+    /// A spot: the rescue plan, a redirect, a fetch. Nearest the root first.
+    Spot,
+    /// On the old path to the root, nearest first: most know their subtree's spots.
+    Path,
+    /// The parent that was lost. It may be that only the link broke.
+    LostParent,
+    /// Below the lost parent. No use if it vanished, but good if only the link broke.
+    Beside,
+}
+
+#[derive(Debug, Clone)]
+struct Candidate {
+    source: Source,
+    depth: u16,
+    batch: Reverse<u32>,
+    place: usize,
+    contact: Contact,
+}
+
+impl Candidate {
+    /// Later batches first among equals: a redirect is fresher than what led to it.
+    fn key(&self) -> (Source, u16, Reverse<u32>, usize) {
+        (self.source, self.depth, self.batch, self.place)
+    }
+}
+
+/// One search, from the need for a parent to having one.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    known: Vec<Candidate>,
+    tried: BTreeSet<NodeId>,
+    batches: u32,
+    redirects: u32,
+    round: u32,
+    fetched: bool,
+}
+
+impl Search {
+    pub(crate) fn add(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>) {
+        self.batches = self.batches.wrapping_add(1);
+        for (place, spot) in spots.into_iter().enumerate() {
+            let depth = if matches!(source, Source::HandOver | Source::Path) { 0 } else { spot.depth };
+            let new = Candidate { source, depth, batch: Reverse(self.batches), place, contact: spot.contact };
+            match self.known.iter_mut().find(|c| c.contact.node == new.contact.node) {
+                Some(old) if new.source <= old.source => {
+                    let addresses = std::mem::take(&mut old.contact.addresses);
+                    *old = new;
+                    if old.contact.addresses.is_empty() {
+                        old.contact.addresses = addresses;
+                    }
+                }
+                Some(_) => {}
+                None => self.known.push(new),
+            }
+        }
+        self.known.sort_by_key(Candidate::key);
+        self.known.truncate(MAX_KNOWN);
+    }
+
+    /// Takes over where a refusal points to, unless too many have been followed already.
+    pub(crate) fn redirect(&mut self, spots: Vec<Spot>) {
+        self.redirects += 1;
+        if self.redirects <= MAX_REDIRECTS {
+            self.add(Source::Spot, spots.into_iter().take(MAX_SPOTS));
+        }
+    }
+
+    /// The next to call, each once a round.
+    pub(crate) fn next(&mut self, usable: impl Fn(&NodeId) -> bool) -> Option<(Source, Contact)> {
+        let found = self.known.iter().find(|c| !self.tried.contains(&c.contact.node) && usable(&c.contact.node))?;
+        self.tried.insert(found.contact.node);
+        Some((found.source, found.contact.clone()))
+    }
+
+    /// Drops a candidate that cannot be reached or wants nothing of us.
+    pub(crate) fn forget(&mut self, node: &NodeId) {
+        self.known.retain(|c| c.contact.node != *node);
+    }
+
+    /// Whether to fetch now; true once a round.
+    pub(crate) fn should_fetch(&mut self) -> bool {
+        !std::mem::replace(&mut self.fetched, true)
+    }
+
+    /// Everyone may be tried again.
+    pub(crate) fn next_round(&mut self) {
+        self.round = self.round.saturating_add(1);
+        self.tried.clear();
+        self.redirects = 0;
+        self.fetched = false;
+    }
+
+    /// A span that doubles with each round up to a cap.
+    pub(crate) fn growing(&self, base: Duration, cap: Duration) -> Duration {
+        base.saturating_mul(1 << self.round.min(MAX_DOUBLINGS)).min(cap)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(n: u8, depth: u16) -> Spot {
+        Spot { contact: Contact::new(NodeId([n; 32]), []), depth, free: 1 }
+    }
+
+    fn order(search: &mut Search) -> Vec<u8> {
+        std::iter::from_fn(|| search.next(|_| true)).map(|(_, contact)| contact.node.0[0]).collect()
+    }
+
+    #[test]
+    fn plan_then_spots_nearest_the_root_then_the_path() {
+        let mut search = Search::default();
+        search.add(Source::Path, [spot(7, 2), spot(8, 1)]);
+        search.add(Source::Spot, [spot(1, 3), spot(2, 1)]);
+        search.add(Source::HandOver, [spot(5, 9), spot(6, 0)]);
+        search.redirect(vec![spot(3, 1)]);
+        assert_eq!(order(&mut search), [5, 6, 3, 2, 1, 7, 8]);
+        assert_eq!(order(&mut search), [0u8; 0]);
+        search.next_round();
+        assert_eq!(order(&mut search).len(), 7);
+    }
+
+    #[test]
+    fn is_bounded_whatever_it_is_told() {
+        let mut search = Search::default();
+        for n in 0..=255 {
+            search.redirect((0..100).map(|m| spot(n ^ m, u16::from(m))).collect());
+        }
+        assert!(order(&mut search).len() <= MAX_SPOTS * MAX_REDIRECTS as usize);
+        search.add(Source::Spot, (0..=255).map(|n| spot(n, 1)));
+        assert_eq!(search.known.len(), MAX_KNOWN);
+    }
+
+    #[test]
+    fn pauses_grow_to_their_cap() {
+        let mut search = Search::default();
+        let (base, cap) = (Duration::from_millis(250), Duration::from_secs(5));
+        assert_eq!(search.growing(base, cap), base);
+        for _ in 0..100 {
+            search.next_round();
+        }
+        assert_eq!(search.growing(base, cap), cap);
+    }
+}
