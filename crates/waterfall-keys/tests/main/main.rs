@@ -1,5 +1,10 @@
 //! What the crate promises, by subject.
 #![allow(clippy::unwrap_used)]
 
+mod calls;
 mod chunks;
+mod forgery;
+mod media;
+mod records;
 mod support;
+mod vectors;
