@@ -3,4 +3,7 @@
 pub mod clip;
 pub mod codec;
 pub mod container;
+pub mod engine;
+pub mod forward;
 pub mod frame;
+pub mod link;

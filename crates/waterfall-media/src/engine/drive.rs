@@ -1,0 +1,516 @@
+//! The task that owns sockets, links and groups.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::command::Command;
+use super::config::{Config, MAX_ADDRESSES};
+use super::demux::Demux;
+use super::socket::{MAX_DATAGRAM, Sockets};
+use super::stats::{DatagramStats, Drops, LinkStats, Stats, TrackStats};
+use super::{Event, LinkError, StartError};
+use crate::forward::identity::Head;
+use crate::forward::{Accepted, Group, GroupId, LinkId, Packet, Source};
+use crate::link::{Candidate, CandidateKind, Identity, Link, LinkConfig, LinkEvent, Session};
+
+/// Datagrams read from one socket, and packets and commands taken, before others get their turn.
+const BATCH: usize = 64;
+/// Events that wait in the driver before links are no longer asked for messages.
+const RELUCTANT: usize = 256;
+/// Events that wait in the driver before those that can be missed are dropped.
+const OVERFULL: usize = 4096;
+/// How often old packets are looked for.
+const TICK: Duration = Duration::from_secs(1);
+
+pub(super) struct Driver {
+    config: Config,
+    link_config: LinkConfig,
+    identity: Identity,
+    sockets: Sockets,
+    demux: Demux,
+    links: BTreeMap<LinkId, Link>,
+    groups: BTreeMap<GroupId, Group>,
+    commands: mpsc::Receiver<Command>,
+    published: mpsc::Receiver<(GroupId, Packet)>,
+    events: mpsc::Sender<Event>,
+    outbox: VecDeque<Event>,
+    datagrams: DatagramStats,
+    lost_commands: Arc<AtomicU64>,
+    /// Links that something happened to since they were last serviced.
+    touched: BTreeSet<LinkId>,
+    /// Groups that got packets since their links were last serviced.
+    grown: BTreeSet<GroupId>,
+    tick: Instant,
+}
+
+/// What woke the driver.
+enum Wake {
+    Command(Option<Command>),
+    Published(Option<(GroupId, Packet)>),
+    Other,
+}
+
+impl Driver {
+    pub(super) fn new(
+        config: Config,
+        commands: mpsc::Receiver<Command>,
+        published: mpsc::Receiver<(GroupId, Packet)>,
+        events: mpsc::Sender<Event>,
+        lost_commands: Arc<AtomicU64>,
+    ) -> Result<Self, StartError> {
+        let addresses = config.resolve();
+        if addresses.len() > MAX_ADDRESSES {
+            return Err(StartError::TooManyAddresses(addresses.len()));
+        }
+        let identity = Identity::generate().map_err(|error| StartError::Certificate(error.to_string()))?;
+        let sockets = Sockets::bind(&addresses, config.port, config.socket_buffer).map_err(bind_error)?;
+        let link_config = LinkConfig {
+            audio_slots: config.audio_slots,
+            video_slots: config.video_slots,
+            silence: config.silence,
+            filler: config.filler,
+            queue: config.queue,
+            pacing_floor: config.pacing_floor,
+        };
+        Ok(Self {
+            config,
+            link_config,
+            identity,
+            sockets,
+            demux: Demux::default(),
+            links: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            commands,
+            published,
+            events,
+            outbox: VecDeque::new(),
+            datagrams: DatagramStats::default(),
+            lost_commands,
+            touched: BTreeSet::new(),
+            grown: BTreeSet::new(),
+            tick: Instant::now() + TICK,
+        })
+    }
+
+    pub(super) fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.local(0)
+    }
+
+    /// Runs until the last handle is dropped.
+    pub(super) async fn run(mut self) {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        loop {
+            match self.wait().await {
+                Wake::Command(None) => break,
+                Wake::Command(Some(command)) => self.take_commands(command),
+                Wake::Published(Some((group, packet))) => self.take_published(group, packet),
+                // The handles hold both channels, so that the other one ends at the same time.
+                Wake::Published(None) | Wake::Other => {}
+            }
+            let now = Instant::now();
+            self.sockets.drain();
+            self.read_sockets(now, &mut buffer);
+            self.service(now);
+            self.deliver_events();
+        }
+        self.close_all(Instant::now());
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let due = self.links.values().map(Link::due).fold(self.tick, Instant::min);
+        let sockets = &self.sockets;
+        let full = self.outbox.len();
+        tokio::select! {
+            biased;
+            command = self.commands.recv() => Wake::Command(command),
+            () = poll_fn(|cx| sockets.poll_ready(cx)) => Wake::Other,
+            published = self.published.recv(), if !self.published.is_closed() => Wake::Published(published),
+            _ = self.events.reserve(), if full > 0 && !self.events.is_closed() => Wake::Other,
+            () = sleep_until(due.into()) => Wake::Other,
+        }
+    }
+
+    fn take_commands(&mut self, first: Command) {
+        self.handle(first);
+        for _ in 1..BATCH {
+            match self.commands.try_recv() {
+                Ok(command) => self.handle(command),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn take_published(&mut self, group: GroupId, packet: Packet) {
+        let now = Instant::now();
+        self.publish(group, packet, now);
+        for _ in 1..BATCH {
+            match self.published.try_recv() {
+                Ok((group, packet)) => self.publish(group, packet, now),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn publish(&mut self, id: GroupId, mut packet: Packet, now: Instant) {
+        packet.from = None;
+        let head = Head::parse(&packet.payload).filter(|head| (head.kid, head.ctr) == (packet.kid, packet.ctr));
+        let accepted = head.zip(self.groups.get_mut(&id)).map(|(head, group)| group.accept(&packet, head, now));
+        if accepted == Some(Accepted::First) {
+            self.grown.insert(id);
+        } else {
+            self.datagrams.unpublished += 1;
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        let now = Instant::now();
+        // An asker that no longer waits for its answer is none of the driver's concern.
+        match command {
+            Command::Offer(link, group, reply) => drop(reply.send(self.offer(link, group, now))),
+            Command::Answer(link, group, remote, reply) => drop(reply.send(self.answer(link, group, &remote, now))),
+            Command::Complete(link, remote, reply) => drop(reply.send(self.complete(link, &remote, now))),
+            Command::Close(link) => self.close(link, now),
+            Command::CloseAll(reply) => {
+                self.close_all(now);
+                let _ = reply.send(());
+            }
+            Command::Send(link, message) => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    self.touched.insert(link.id);
+                    link.send(now, message);
+                }
+            }
+            Command::AddTrack(id, kid, config) => {
+                if !self.group(id).add_track(kid, config) {
+                    tracing::warn!(group = id.0, kid, "too many tracks: this one is ignored");
+                }
+            }
+            Command::RemoveTrack(id, kid) => {
+                self.group(id).remove_track(kid);
+                self.drop_empty(id);
+            }
+            Command::SetEdge(link, on) => {
+                if let Some((link, group)) = self.link_and_group(link) {
+                    link.set_edge(on, group, now);
+                }
+            }
+            Command::SetFed(id, fed) => self.group(id).fed = fed,
+            Command::Have(id, reply) => {
+                drop(reply.send(self.groups.get(&id).map(Group::have).unwrap_or_default()));
+            }
+            Command::Resume(link, have) => {
+                if let Some((link, group)) = self.link_and_group(link) {
+                    link.resume(have, group, now);
+                }
+            }
+            Command::Subscribe(id, subscriber) => self.group(id).subscribe(subscriber),
+            Command::Stats(reply) => drop(reply.send(self.stats(now))),
+        }
+    }
+
+    fn group(&mut self, id: GroupId) -> &mut Group {
+        let ring = self.config.ring;
+        self.groups.entry(id).or_insert_with(|| Group::new(ring))
+    }
+
+    fn link_and_group(&mut self, id: LinkId) -> Option<(&mut Link, &mut Group)> {
+        let link = self.links.get_mut(&id)?;
+        self.touched.insert(id);
+        let group = self.groups.get_mut(&link.group)?;
+        Some((link, group))
+    }
+
+    /// Forgets a group that nobody needs.
+    fn drop_empty(&mut self, id: GroupId) {
+        let linked = self.links.values().any(|link| link.group == id);
+        if !linked && self.groups.get_mut(&id).is_some_and(Group::is_empty) {
+            self.groups.remove(&id);
+        }
+    }
+
+    fn offer(&mut self, id: LinkId, group: GroupId, now: Instant) -> Result<Session, LinkError> {
+        let local = self.sockets.local(0);
+        let link = self.make_link(id, group, &local, now)?;
+        let session = link.session(&self.identity, candidates(&local));
+        self.add_link(link);
+        Ok(session)
+    }
+
+    fn answer(&mut self, id: LinkId, group: GroupId, remote: &Session, now: Instant) -> Result<Session, LinkError> {
+        remote.check()?;
+        // An offer of ours that is still open may be to the same neighbour, who would then send over the same
+        // pair of addresses twice.
+        let first = self.sockets.local(0);
+        let open = self.links.values().any(|link| !link.is_started());
+        let demux = &self.demux;
+        let set = self
+            .sockets
+            .choose(|local| !(open && local == first) && !demux.is_taken(local, remote))
+            .map_err(|error| LinkError::Transport(error.to_string()))?;
+        let local = self.sockets.local(set);
+        let mut link = self.make_link(id, group, &local, now)?;
+        link.start(now, &self.identity, false, remote).map_err(|error| LinkError::Transport(error.to_string()))?;
+        self.demux.expect(&local, remote, id);
+        let session = link.session(&self.identity, candidates(&local));
+        self.add_link(link);
+        Ok(session)
+    }
+
+    fn complete(&mut self, id: LinkId, remote: &Session, now: Instant) -> Result<(), LinkError> {
+        remote.check()?;
+        let local = self.sockets.local(0);
+        let link = self.links.get_mut(&id).ok_or(LinkError::Unknown(id))?;
+        if link.is_started() {
+            return Err(LinkError::NotOffered(id));
+        }
+        link.start(now, &self.identity, true, remote).map_err(|error| LinkError::Transport(error.to_string()))?;
+        self.demux.expect(&local, remote, id);
+        self.touched.insert(id);
+        Ok(())
+    }
+
+    fn make_link(&self, id: LinkId, group: GroupId, local: &[SocketAddr], now: Instant) -> Result<Link, LinkError> {
+        if self.links.contains_key(&id) {
+            return Err(LinkError::Exists(id));
+        }
+        if self.links.len() >= self.config.max_links {
+            return Err(LinkError::TooMany(self.links.len()));
+        }
+        let base = getrandom::u32().map_err(|error| LinkError::Transport(error.to_string()))?;
+        Link::new(id, group, &self.link_config, &self.identity, local, base, now)
+            .map_err(|error| LinkError::Transport(error.to_string()))
+    }
+
+    fn add_link(&mut self, link: Link) {
+        self.group(link.group);
+        self.demux.add(link.ufrag(), link.id);
+        self.touched.insert(link.id);
+        self.links.insert(link.id, link);
+    }
+
+    fn close(&mut self, id: LinkId, now: Instant) {
+        let Some(mut link) = self.links.remove(&id) else {
+            return;
+        };
+        link.close(now);
+        while let Some(datagram) = link.poll_write() {
+            self.sockets.send(datagram);
+        }
+        self.demux.remove(id);
+        self.touched.remove(&id);
+        self.drop_empty(link.group);
+    }
+
+    fn close_all(&mut self, now: Instant) {
+        let ids: Vec<LinkId> = self.links.keys().copied().collect();
+        for id in ids {
+            self.close(id, now);
+        }
+    }
+
+    fn read_sockets(&mut self, now: Instant, buffer: &mut [u8]) {
+        for index in 0..self.sockets.len() {
+            for _ in 0..BATCH {
+                let Some((len, local, from)) = self.sockets.read(index, buffer) else {
+                    break;
+                };
+                self.datagrams.received += 1;
+                self.dispatch(now, local, from, &buffer[..len]);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, datagram: &[u8]) {
+        let stun = datagram.first().is_some_and(|&byte| byte < 4);
+        let found = self.demux.find(local, from, datagram).filter(|_| datagram.len() < MAX_DATAGRAM);
+        let Some(link) = found.and_then(|id| self.links.get_mut(&id)) else {
+            let unknown = if stun { &mut self.datagrams.unknown_stun } else { &mut self.datagrams.unknown };
+            *unknown += 1;
+            return;
+        };
+        let Some(group) = self.groups.get_mut(&link.group) else {
+            return;
+        };
+        let outcome = link.read(now, local, from, datagram, group);
+        self.touched.insert(link.id);
+        if outcome.new {
+            self.grown.insert(link.group);
+        }
+        if outcome.genuine && stun {
+            self.demux.learn(local, from, link.id, link.addresses() == Some((local, from)));
+        }
+    }
+
+    /// Lets every link do what is due or what became possible, and sends what comes out.
+    fn service(&mut self, now: Instant) {
+        let room = RELUCTANT.saturating_sub(self.outbox.len());
+        let mut wanted = Vec::new();
+        let mut ended = Vec::new();
+        for (id, link) in &mut self.links {
+            let concerned = self.touched.contains(id)
+                || link.due() <= now
+                || (link.is_flowing() && self.grown.contains(&link.group));
+            let Some(group) = self.groups.get_mut(&link.group).filter(|_| concerned) else {
+                continue;
+            };
+            link.fetch(now, group, room);
+            let blocked = link.addresses().is_some_and(|(local, _)| self.sockets.is_blocked(local));
+            link.service(now, group, blocked);
+            while let Some(datagram) = link.poll_write() {
+                self.sockets.send(datagram);
+            }
+            while let Some(event) = link.poll_event() {
+                match event {
+                    LinkEvent::KeyFrameWanted(kid) => wanted.push((link.group, kid)),
+                    event => push_event(&mut self.outbox, *id, event),
+                }
+            }
+            if let Some(reason) = link.end(now) {
+                ended.push((*id, reason));
+            }
+        }
+        self.touched.clear();
+        self.grown.clear();
+        for (group, kid) in wanted {
+            self.ask_key_frame(group, kid, now);
+        }
+        for (link, reason) in ended {
+            self.close(link, now);
+            self.outbox.push_back(Event::LinkDown { link, reason });
+        }
+        if self.tick <= now {
+            self.tick = now + TICK;
+            self.groups.values_mut().for_each(|group| group.tick(now));
+        }
+    }
+
+    fn ask_key_frame(&mut self, id: GroupId, kid: u32, now: Instant) {
+        match self.groups.get_mut(&id).and_then(|group| group.ask_key_frame(kid, now)) {
+            Some(Source::Local) => self.outbox.push_back(Event::KeyFrameWanted { group: id, kid }),
+            Some(Source::Link(link)) => {
+                if let Some(link) = self.links.get_mut(&link).filter(|link| link.is_edge()) {
+                    link.ask_key_frame(kid);
+                    while let Some(datagram) = link.poll_write() {
+                        self.sockets.send(datagram);
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn deliver_events(&mut self) {
+        while let Some(event) = self.outbox.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => {
+                    self.outbox.push_front(event);
+                    return;
+                }
+                // Nobody listens any more.
+                Err(mpsc::error::TrySendError::Closed(_)) => self.outbox.clear(),
+            }
+        }
+    }
+
+    fn stats(&mut self, now: Instant) -> Stats {
+        let mut stats = Stats { datagrams: self.datagrams, ..Stats::default() };
+        stats.datagrams.sent = self.sockets.sent;
+        stats.datagrams.unsent = self.sockets.unsent;
+        stats.datagrams.lost_commands = self.lost_commands.load(Ordering::Relaxed);
+        stats.links =
+            self.links.values().filter_map(|link| Some(link_stats(link, self.groups.get(&link.group)?, now))).collect();
+        for (&id, group) in &mut self.groups {
+            stats.tracks.extend(group.tracks.iter_mut().map(|(&kid, track)| TrackStats {
+                group: id,
+                kid,
+                kind: track.config.kind,
+                highest: track.highest(),
+                announced: track.announced,
+                ring_packets: track.ring.end() - track.ring.start(),
+                ring_bytes: track.ring.bytes(),
+                rate: track.meter.rate(now),
+            }));
+        }
+        stats
+    }
+}
+
+fn bind_error((address, source): (SocketAddr, io::Error)) -> StartError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortInUse(address),
+        io::ErrorKind::AddrNotAvailable => StartError::NoSuchAddress(address.ip()),
+        _ => StartError::Socket { address, source },
+    }
+}
+
+fn candidates(local: &[SocketAddr]) -> Vec<Candidate> {
+    local.iter().map(|&address| Candidate { kind: CandidateKind::Host, address }).collect()
+}
+
+/// Queues an event for the reader; those that can be missed are, if it does not read.
+fn push_event(outbox: &mut VecDeque<Event>, link: LinkId, event: LinkEvent) {
+    let event = match event {
+        LinkEvent::Up => Event::LinkUp { link },
+        LinkEvent::Message(message) => Event::Message { link, message },
+        LinkEvent::Silent => Event::Silent { link },
+        LinkEvent::Heard => Event::Heard { link },
+        LinkEvent::Fed(fed) => Event::Fed { link, fed },
+        LinkEvent::Overflow(overflow) => {
+            Event::QueueOverflow { link, kid: overflow.kid, frames: overflow.frames, packets: overflow.packets }
+        }
+        LinkEvent::KeyFrameWanted(_) => return,
+    };
+    let vital = matches!(event, Event::LinkUp { .. } | Event::Message { .. });
+    if vital || outbox.len() < OVERFULL {
+        outbox.push_back(event);
+    }
+}
+
+fn link_stats(link: &Link, group: &Group, now: Instant) -> LinkStats {
+    let counters = &link.counters;
+    let backlog = link.backlog(group, now);
+    LinkStats {
+        link: link.id,
+        group: link.group,
+        up: link.is_up(),
+        edge: link.is_edge(),
+        remote: link.addresses().map(|(_, remote)| remote),
+        rtt: link.rtt(),
+        estimate: link.estimate(),
+        media_packets_sent: counters.media_packets_sent,
+        media_bytes_sent: counters.media_bytes_sent,
+        media_packets_received: counters.media_packets_received,
+        media_bytes_received: counters.media_bytes_received,
+        repair_packets_sent: counters.repair_packets_sent,
+        repair_bytes_sent: counters.repair_bytes_sent,
+        repair_packets_received: counters.repair_packets_received,
+        repair_bytes_received: counters.repair_bytes_received,
+        first_copy_packets: counters.first_copy_packets,
+        first_copy_bytes: counters.first_copy_bytes,
+        duplicates: counters.duplicates,
+        lost: link.lost(),
+        nacked: counters.nacked,
+        messages_sent: counters.messages_sent,
+        messages_received: counters.messages_received,
+        queued_packets: backlog.packets,
+        queued_bytes: backlog.bytes,
+        dropped: Drops {
+            refused: counters.refused,
+            malformed: counters.malformed,
+            unknown_kid: counters.unknown_kid,
+            not_edge: counters.not_edge,
+            out_of_range: counters.out_of_range,
+            no_slot: counters.no_slot,
+            overflow: counters.overflowed,
+        },
+    }
+}

@@ -1,0 +1,186 @@
+//! One track of a group: its ring, its first copies, its rate and where it comes from.
+
+use std::time::{Duration, Instant};
+
+use super::dedupe::{Dedupe, Verdict};
+use super::identity::Head;
+use super::ring::{Ring, RingLimits};
+use super::{Kind, LinkId, Packet, TrackConfig};
+
+/// A key frame is asked for at most once in this time.
+const KEY_FRAME_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Holes older than this before the newest packet are taken for given up, and not asked for again.
+const GIVEN_UP: Duration = Duration::from_secs(2);
+
+/// Where a track comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A speaker in this process.
+    Local,
+    /// An edge.
+    Link(LinkId),
+}
+
+#[derive(Debug)]
+pub(crate) struct Track {
+    pub(crate) config: TrackConfig,
+    pub(crate) ring: Ring,
+    pub(crate) meter: Meter,
+    /// Whoever sent the last first copy.
+    pub(crate) source: Option<Source>,
+    /// The highest counter that a neighbour has announced.
+    pub(crate) announced: Option<u64>,
+    dedupe: Dedupe,
+    asked_key_frame: Option<Instant>,
+}
+
+impl Track {
+    pub(crate) fn new(config: TrackConfig, limits: RingLimits) -> Self {
+        Self {
+            config,
+            ring: Ring::new(limits),
+            meter: Meter::new(),
+            source: None,
+            announced: None,
+            dedupe: Dedupe::new(),
+            asked_key_frame: None,
+        }
+    }
+
+    pub(crate) fn is_video(&self) -> bool {
+        self.config.kind == Kind::Video
+    }
+
+    /// Takes a packet if it is a first copy.
+    pub(crate) fn accept(&mut self, packet: &Packet, head: Head, order: u64, now: Instant) -> Verdict {
+        let verdict = self.dedupe.accept(head.ctr, now);
+        if verdict == Verdict::First {
+            self.meter.add(packet.payload.len(), now);
+            self.source = Some(packet.from.map_or(Source::Local, Source::Link));
+            self.ring.push(packet.clone(), head, order, now);
+        }
+        verdict
+    }
+
+    /// The highest counter seen.
+    pub(crate) fn highest(&self) -> Option<u64> {
+        self.dedupe.highest()
+    }
+
+    /// The first counter not yet received; `None` before the first packet.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let highest = self.dedupe.highest()?;
+        let newest = self.ring.end().checked_sub(1).and_then(|index| self.ring.at(index));
+        let floor = newest
+            .and_then(|entry| entry.arrived.checked_sub(GIVEN_UP))
+            .and_then(|since| self.ring.lowest_since(since))
+            .unwrap_or(highest);
+        self.dedupe.first_missing(floor)
+    }
+
+    /// Whether a key frame may be asked for now; counts as asked.
+    pub(crate) fn ask_key_frame(&mut self, now: Instant) -> bool {
+        let due = self.asked_key_frame.is_none_or(|last| now.saturating_duration_since(last) >= KEY_FRAME_INTERVAL);
+        if due {
+            self.asked_key_frame = Some(now);
+        }
+        due
+    }
+}
+
+/// Buckets of [`BUCKET`] over which a rate is taken.
+const BUCKETS: usize = 10;
+const BUCKET: Duration = Duration::from_millis(100);
+
+/// Bytes per second over the last second.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    buckets: [u64; BUCKETS],
+    current: usize,
+    since: Option<Instant>,
+}
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        Self { buckets: [0; BUCKETS], current: 0, since: None }
+    }
+
+    pub(crate) fn add(&mut self, bytes: usize, now: Instant) {
+        self.advance(now);
+        self.buckets[self.current] += bytes as u64;
+    }
+
+    /// Bytes per second.
+    pub(crate) fn rate(&mut self, now: Instant) -> u64 {
+        self.advance(now);
+        self.buckets.iter().sum()
+    }
+
+    fn advance(&mut self, now: Instant) {
+        let Some(since) = &mut self.since else {
+            self.since = Some(now);
+            return;
+        };
+        let mut steps = 0;
+        while now.saturating_duration_since(*since) >= BUCKET {
+            if steps == BUCKETS {
+                *since = now;
+                break;
+            }
+            steps += 1;
+            *since += BUCKET;
+            self.current = (self.current + 1) % BUCKETS;
+            self.buckets[self.current] = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::identity::FRAME_END;
+    use bytes::Bytes;
+
+    fn accept(track: &mut Track, ctr: u64, now: Instant) -> Verdict {
+        let head = Head { flags: FRAME_END, kid: 1, ctr, len: 2 };
+        let payload = Bytes::from_static(&[0; 10]);
+        let packet = Packet { kid: 1, ctr, timestamp: 0, marker: false, payload, from: None };
+        track.accept(&packet, head, ctr, now)
+    }
+
+    #[test]
+    fn what_is_had_ends_at_the_first_recent_hole() {
+        let start = Instant::now() + Duration::from_secs(10);
+        let mut track = Track::new(TrackConfig { kind: Kind::Video, clock_rate: 90_000 }, RingLimits::default());
+        assert_eq!(track.next(), None);
+        for ctr in [10, 11, 13] {
+            assert_eq!(accept(&mut track, ctr, start), Verdict::First);
+        }
+        assert_eq!(track.next(), Some(12));
+        accept(&mut track, 14, start + 2 * GIVEN_UP);
+        assert_eq!(track.next(), Some(15), "the hole at 12 is too old to ask for");
+        assert_eq!(accept(&mut track, 14, start), Verdict::Duplicate);
+    }
+
+    #[test]
+    fn key_frames_are_asked_for_once_a_second() {
+        let start = Instant::now();
+        let mut track = Track::new(TrackConfig { kind: Kind::Video, clock_rate: 90_000 }, RingLimits::default());
+        assert!(track.ask_key_frame(start));
+        assert!(!track.ask_key_frame(start + Duration::from_millis(999)));
+        assert!(track.ask_key_frame(start + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_rate_is_that_of_the_last_second() {
+        let start = Instant::now();
+        let mut meter = Meter::new();
+        for tenth in 0..20 {
+            meter.add(100, start + BUCKET * tenth);
+        }
+        assert_eq!(meter.rate(start + BUCKET * 19), 1000);
+        assert_eq!(meter.rate(start + BUCKET * 24), 500);
+        assert_eq!(meter.rate(start + Duration::from_secs(60)), 0);
+    }
+}

@@ -1,0 +1,536 @@
+//! One link: a WebRTC connection to another participant, its slots, repairs, queue and fillers.
+//!
+//! Nothing here touches a socket or reads a clock.
+
+mod dtls;
+mod filler;
+mod ice;
+mod media;
+mod nack;
+mod pacer;
+mod queue;
+mod replay;
+mod rtp;
+mod sctp;
+mod session;
+mod slots;
+mod transport;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc::shared::error::Error;
+
+use crate::forward::{Group, GroupId, LinkId, MAX_TRACKS};
+pub(crate) use dtls::Identity;
+use filler::{Filler, Row};
+use nack::Tracker;
+use pacer::{Estimate, Pacer};
+use queue::Queue;
+pub use queue::QueueLimits;
+pub(crate) use queue::{Backlog, Overflow};
+pub use sctp::MAX_MESSAGE;
+pub use session::{Candidate, CandidateKind, MAX_CANDIDATES, Session, SessionError};
+use slots::{Slot, Slots};
+pub(crate) use transport::{Datagram, End};
+use transport::{Incoming, Transport};
+
+/// An offer that nobody answers is forgotten after this: it is no longer valid by then.
+const OFFER_LIFETIME: Duration = Duration::from_secs(30);
+/// A link that has not connected by then is closed.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A link over which nothing at all has come for this long is closed.
+const DEAD: Duration = Duration::from_secs(15);
+/// Fillers, and the silence that is one, on links that are no tree edge.
+const STANDBY_FILLER: Duration = Duration::from_secs(1);
+const STANDBY_SILENCE: Duration = Duration::from_secs(3);
+/// A link that is never idle still says where each of its slots stands, once in so many filler intervals.
+const BUSY_FILLER: u32 = 5;
+/// An edge whose other end says nothing about what it has is taken for a new viewer after this.
+const RESUME_GRACE: Duration = Duration::from_secs(1);
+/// How often rate and overflow are looked after.
+const UPKEEP: Duration = Duration::from_millis(50);
+/// Most bytes of messages kept until the link is up.
+const MAX_UNSENT: usize = 64 * 1024;
+/// Most repairs that wait; what does not fit is asked for again.
+const MAX_REPAIRS: usize = 512;
+
+/// What all links of an engine have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct LinkConfig {
+    pub(crate) audio_slots: u8,
+    pub(crate) video_slots: u8,
+    pub(crate) silence: Duration,
+    pub(crate) filler: Duration,
+    pub(crate) queue: QueueLimits,
+    /// Bytes per second that a link may send whatever the stream's rate.
+    pub(crate) pacing_floor: u64,
+}
+
+/// What a link has to tell.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    Up,
+    Message(Bytes),
+    Silent,
+    Heard,
+    Fed(bool),
+    Overflow(Overflow),
+    KeyFrameWanted(u32),
+}
+
+/// What a datagram was.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outcome {
+    /// It came from the other end.
+    pub(crate) genuine: bool,
+    /// It was a packet that the group did not have.
+    pub(crate) new: bool,
+}
+
+/// What a link counts. Bytes are those of payloads, without RTP and what is below it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) media_packets_sent: u64,
+    pub(crate) media_bytes_sent: u64,
+    pub(crate) media_packets_received: u64,
+    pub(crate) media_bytes_received: u64,
+    pub(crate) repair_packets_sent: u64,
+    pub(crate) repair_bytes_sent: u64,
+    pub(crate) repair_packets_received: u64,
+    pub(crate) repair_bytes_received: u64,
+    pub(crate) first_copy_packets: u64,
+    pub(crate) first_copy_bytes: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) refused: u64,
+    pub(crate) malformed: u64,
+    pub(crate) unknown_kid: u64,
+    pub(crate) not_edge: u64,
+    pub(crate) out_of_range: u64,
+    pub(crate) no_slot: u64,
+    pub(crate) overflowed: u64,
+    pub(crate) nacked: u64,
+    pub(crate) messages_sent: u64,
+    pub(crate) messages_received: u64,
+}
+
+/// One link.
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) group: GroupId,
+    pub(crate) counters: Counters,
+    config: LinkConfig,
+    transport: Transport,
+    own_base: u32,
+    /// Outgoing slots, once the other end's session is known.
+    slots: Option<Slots>,
+    remote_base: u32,
+    trackers: BTreeMap<Slot, Tracker>,
+    /// In which slot each track comes.
+    incoming: BTreeMap<u32, Slot>,
+    queue: Queue,
+    repairs: VecDeque<(Slot, u16)>,
+    pacer: Pacer,
+    estimate: Estimate,
+    unsent: Vec<Bytes>,
+    edge: bool,
+    remote_edge: bool,
+    remote_fed: Option<bool>,
+    resume: Option<Vec<(u32, u64)>>,
+    up: bool,
+    offerer: bool,
+    deadline: Instant,
+    edge_since: Instant,
+    heard: Instant,
+    alive: Instant,
+    silent: bool,
+    sent: Instant,
+    filled: Instant,
+    sent_since_filler: bool,
+    upkeep: Instant,
+    /// Set while the pacer or the socket holds packets back.
+    held: Option<Instant>,
+    rtt: Option<Duration>,
+    events: VecDeque<LinkEvent>,
+    failed: Option<String>,
+}
+
+impl Link {
+    /// A link that can be reached at `local`.
+    pub(crate) fn new(
+        id: LinkId,
+        group: GroupId,
+        config: &LinkConfig,
+        identity: &Identity,
+        local: &[SocketAddr],
+        base: u32,
+        now: Instant,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            id,
+            group,
+            counters: Counters::default(),
+            config: config.clone(),
+            transport: Transport::new(now, identity, local)?,
+            own_base: base,
+            slots: None,
+            remote_base: 0,
+            trackers: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            queue: Queue::new(id, config.queue),
+            repairs: VecDeque::new(),
+            pacer: Pacer::new(config.pacing_floor),
+            estimate: Estimate::new(),
+            unsent: Vec::new(),
+            edge: false,
+            remote_edge: false,
+            remote_fed: None,
+            resume: None,
+            up: false,
+            offerer: true,
+            deadline: now + OFFER_LIFETIME,
+            edge_since: now,
+            heard: now,
+            alive: now,
+            silent: false,
+            sent: now,
+            filled: now,
+            sent_since_filler: false,
+            upkeep: now,
+            held: None,
+            rtt: None,
+            events: VecDeque::new(),
+            failed: None,
+        })
+    }
+
+    /// This end's session.
+    pub(crate) fn session(&self, identity: &Identity, candidates: Vec<Candidate>) -> Session {
+        let (ufrag, pwd) = self.transport.credentials();
+        Session {
+            ufrag,
+            pwd,
+            fingerprint: identity.fingerprint,
+            ssrc_base: self.own_base,
+            audio_slots: self.config.audio_slots,
+            video_slots: self.config.video_slots,
+            candidates,
+        }
+    }
+
+    /// This end's user name fragment.
+    pub(crate) fn ufrag(&self) -> String {
+        self.transport.credentials().0
+    }
+
+    /// Begins to connect; the session was checked.
+    pub(crate) fn start(
+        &mut self,
+        now: Instant,
+        identity: &Identity,
+        offerer: bool,
+        remote: &Session,
+    ) -> Result<(), Error> {
+        self.offerer = offerer;
+        self.remote_base = remote.ssrc_base;
+        let (audio, video) = (remote.audio_slots, remote.video_slots);
+        self.slots =
+            Some(Slots::new(self.own_base, audio.min(self.config.audio_slots), video.min(self.config.video_slots)));
+        self.deadline = now + CONNECT_TIMEOUT;
+        self.transport.start(now, identity, offerer, remote)
+    }
+
+    /// Whether [`Link::start`] was called.
+    pub(crate) fn is_started(&self) -> bool {
+        self.slots.is_some()
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.up
+    }
+
+    pub(crate) fn is_edge(&self) -> bool {
+        self.edge
+    }
+
+    /// Whether it sends media, so that each packet that comes elsewhere concerns it.
+    pub(crate) fn is_flowing(&self) -> bool {
+        self.queue.is_flowing()
+    }
+
+    /// The pair of addresses in use: own and the other's.
+    pub(crate) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.transport.addresses()
+    }
+
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.trackers.values().map(Tracker::given_up).sum()
+    }
+
+    pub(crate) fn estimate(&self) -> Option<u64> {
+        self.estimate.rate()
+    }
+
+    pub(crate) fn backlog(&self, group: &Group, now: Instant) -> Backlog {
+        self.queue.backlog(group, now)
+    }
+
+    /// Why it has to be closed, once it has to.
+    pub(crate) fn end(&self, now: Instant) -> Option<String> {
+        if let Some(reason) = &self.failed {
+            return Some(reason.clone());
+        }
+        match self.transport.end() {
+            Some(End::Remote) => return Some("the other end closed the link".to_owned()),
+            Some(End::Failed(reason)) => return Some(reason.clone()),
+            None => {}
+        }
+        if !self.up && now >= self.deadline {
+            let reason = if self.is_started() {
+                "no connection in time: the other end cannot be reached, or its certificate is another one"
+            } else {
+                "the offer was not answered in time"
+            };
+            return Some(reason.to_owned());
+        }
+        let dead = self.up && now.saturating_duration_since(self.alive) >= DEAD;
+        dead.then(|| "nothing came from the other end any more".to_owned())
+    }
+
+    /// Takes a datagram that was demultiplexed to this link.
+    pub(crate) fn read(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        from: SocketAddr,
+        datagram: &[u8],
+        group: &mut Group,
+    ) -> Outcome {
+        let stun = datagram.first().is_some_and(|&byte| byte < 4);
+        let incoming = self.transport.read(now, local, from, datagram);
+        let genuine = !matches!(incoming, Incoming::Refused);
+        if !genuine {
+            self.counters.refused += 1;
+        } else {
+            self.alive = now;
+            if !stun {
+                self.hear(now);
+            }
+        }
+        let new = match incoming {
+            Incoming::Rtp(header, slot, rtx, payload) => self.read_media(now, &header, slot, rtx, payload, group),
+            Incoming::Rtcp(packet) => {
+                self.read_feedback(&packet, group, now);
+                false
+            }
+            Incoming::Handled | Incoming::Refused => false,
+        };
+        if !self.up && self.transport.is_up() {
+            self.go_up(now);
+        }
+        Outcome { genuine, new }
+    }
+
+    fn hear(&mut self, now: Instant) {
+        self.heard = now;
+        if std::mem::take(&mut self.silent) {
+            self.events.push_back(LinkEvent::Heard);
+        }
+    }
+
+    fn go_up(&mut self, now: Instant) {
+        self.up = true;
+        (self.heard, self.alive, self.edge_since) = (now, now, now);
+        // The first upkeep sends a filler, so that the other end learns at once whether this is an edge.
+        self.upkeep = now;
+        self.filled = now.checked_sub(STANDBY_FILLER).unwrap_or(now);
+        self.sent = self.filled;
+        self.events.push_back(LinkEvent::Up);
+        for message in std::mem::take(&mut self.unsent) {
+            self.send(now, message);
+        }
+    }
+
+    /// Fetches the control messages and fillers that came, as many as `room` allows. What is left
+    /// holds the other end back.
+    pub(crate) fn fetch(&mut self, now: Instant, group: &mut Group, room: usize) {
+        while self.events.len() < room {
+            match self.transport.poll_message() {
+                Some((true, message)) => {
+                    self.counters.messages_received += 1;
+                    self.events.push_back(LinkEvent::Message(message));
+                }
+                Some((false, bytes)) => self.read_filler(&bytes, group, now),
+                None => break,
+            }
+        }
+    }
+
+    fn read_filler(&mut self, bytes: &[u8], group: &mut Group, now: Instant) {
+        let Some(filler) = Filler::decode(bytes) else {
+            self.counters.malformed += 1;
+            return;
+        };
+        self.remote_edge = filler.edge;
+        if self.remote_fed.replace(filler.fed) != Some(filler.fed) {
+            self.events.push_back(LinkEvent::Fed(filler.fed));
+        }
+        for row in filler.rows {
+            self.tracker(row.slot).announced(row.last_sequence, now);
+            if let Some(track) = group.tracks.get_mut(&row.kid) {
+                track.announced = track.announced.max(Some(row.highest));
+            }
+        }
+    }
+
+    /// Sends a control message, at once or when the link is up. Too many at a time close the link.
+    pub(crate) fn send(&mut self, now: Instant, message: Bytes) {
+        if !self.up {
+            self.unsent.push(message);
+            if self.unsent.iter().map(Bytes::len).sum::<usize>() > MAX_UNSENT {
+                self.failed = Some("too many messages wait for the link to come up".to_owned());
+            }
+            return;
+        }
+        match self.transport.write_message(now, &message) {
+            Ok(()) => {
+                self.counters.messages_sent += 1;
+                self.sent = now;
+            }
+            Err(error) => self.failed = Some(format!("a control message could not be sent: {error}")),
+        }
+    }
+
+    /// Makes it a tree edge, or no longer one.
+    pub(crate) fn set_edge(&mut self, on: bool, group: &Group, now: Instant) {
+        if self.edge == on {
+            return;
+        }
+        self.edge = on;
+        self.edge_since = now;
+        self.upkeep = now;
+        // The other end learns of it with the next filler, which is therefore due.
+        self.filled = self.filled.checked_sub(STANDBY_FILLER).unwrap_or(self.filled);
+        self.sent_since_filler = true;
+        if !on {
+            self.queue.end();
+            self.repairs.clear();
+        } else if let Some(have) = self.resume.take() {
+            self.queue.begin(group, &have, now);
+        }
+    }
+
+    /// Begins to send from what the other end has; on a link that is no edge yet, when it becomes one.
+    pub(crate) fn resume(&mut self, mut have: Vec<(u32, u64)>, group: &Group, now: Instant) {
+        have.truncate(MAX_TRACKS);
+        if self.edge {
+            self.queue.begin(group, &have, now);
+        } else {
+            self.resume = Some(have);
+        }
+    }
+
+    /// Does what is due, and sends what may be sent; nothing but the transport's own while `blocked`.
+    pub(crate) fn service(&mut self, now: Instant, group: &mut Group, blocked: bool) {
+        if self.transport.due().is_some_and(|due| due <= now) {
+            self.transport.handle_timeout(now);
+            self.rtt = self.transport.round_trip(now).or(self.rtt);
+        }
+        if !self.up && self.transport.is_up() {
+            self.go_up(now);
+        }
+        if !self.up {
+            return;
+        }
+        self.ask_again(now);
+        if !blocked {
+            self.pump(now, group);
+        } else {
+            self.held = Some(now + UPKEEP);
+        }
+        if self.upkeep <= now {
+            self.keep_up(now, group);
+        }
+    }
+
+    fn keep_up(&mut self, now: Instant, group: &mut Group) {
+        self.upkeep = now + UPKEEP;
+        let rate = self.config.pacing_floor.max(2 * group.rate(now));
+        self.pacer.set_rate(self.estimate.rate().map_or(rate, |estimate| estimate.min(rate)), now);
+        let mature = now.saturating_duration_since(self.edge_since) >= RESUME_GRACE;
+        if self.edge && !self.queue.is_flowing() && mature {
+            self.queue.begin(group, &[], now);
+        }
+        for kid in self.queue.follow(group) {
+            if let Some(slots) = &mut self.slots {
+                slots.release(kid);
+            }
+            self.incoming.remove(&kid);
+        }
+        for overflow in self.queue.check(group, now) {
+            self.counters.overflowed += overflow.packets;
+            self.events.push_back(LinkEvent::Overflow(overflow));
+        }
+        self.events.extend(self.queue.awaiting_key_frame().map(LinkEvent::KeyFrameWanted));
+        let strict = self.edge && self.remote_edge;
+        let threshold = if strict { self.config.silence } else { STANDBY_SILENCE };
+        if !self.silent && now.saturating_duration_since(self.heard) >= threshold {
+            self.silent = true;
+            self.events.push_back(LinkEvent::Silent);
+        }
+        let interval = if self.edge { self.config.filler } else { STANDBY_FILLER };
+        let idle = now.saturating_duration_since(self.sent) >= interval;
+        let owed = self.sent_since_filler && now.saturating_duration_since(self.filled) >= interval * BUSY_FILLER;
+        if idle || owed {
+            self.fill(now, group);
+        }
+    }
+
+    fn fill(&mut self, now: Instant, group: &Group) {
+        let highest = |kid| group.tracks.get(&kid).and_then(|track| track.highest()).unwrap_or(0);
+        let rows = self.slots.iter().flat_map(Slots::used);
+        let rows = rows.map(|(slot, last_sequence, kid)| Row { slot, last_sequence, kid, highest: highest(kid) });
+        let filler = Filler { fed: group.fed, edge: self.edge, rows: rows.collect() };
+        let bytes = Bytes::from(filler.encode());
+        if let Err(error) = self.transport.write_filler(now, &bytes) {
+            tracing::debug!(link = self.id.0, %error, "a filler could not be sent");
+        }
+        (self.sent, self.filled, self.sent_since_filler) = (now, now, false);
+    }
+
+    /// When [`Link::service`] is due.
+    pub(crate) fn due(&self) -> Instant {
+        if !self.up {
+            return self.transport.due().map_or(self.deadline, |due| due.min(self.deadline));
+        }
+        let trackers = self.trackers.values().filter_map(Tracker::due).min();
+        let others = [self.transport.due(), trackers, self.held];
+        others.into_iter().flatten().fold(self.upkeep, Instant::min)
+    }
+
+    /// The next thing that it has to tell.
+    pub(crate) fn poll_event(&mut self) -> Option<LinkEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next datagram to send.
+    pub(crate) fn poll_write(&mut self) -> Option<Datagram> {
+        self.transport.poll_write()
+    }
+
+    /// Says goodbye; the last datagrams are still to be sent.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.transport.close(now);
+    }
+
+    fn tracker(&mut self, slot: Slot) -> &mut Tracker {
+        let base = self.remote_base;
+        self.trackers.entry(slot).or_insert_with(|| Tracker::new(slots::first_sequence(slot.ssrc(base))))
+    }
+}

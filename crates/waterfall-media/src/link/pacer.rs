@@ -1,0 +1,186 @@
+//! How fast a link may send: a token bucket whose rate follows the stream and the losses.
+
+use std::time::{Duration, Instant};
+
+/// Bytes that may go at once: well below the receive buffer that Linux gives a socket by default.
+const BURST: f64 = 64_000.0;
+
+/// A token bucket.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    tokens: f64,
+    rate: f64,
+    filled: Option<Instant>,
+}
+
+impl Pacer {
+    pub(crate) fn new(rate: u64) -> Self {
+        Self { tokens: BURST, rate: rate as f64, filled: None }
+    }
+
+    /// Sets the rate in bytes per second.
+    pub(crate) fn set_rate(&mut self, rate: u64, now: Instant) {
+        self.fill(now);
+        self.rate = (rate as f64).max(1.0);
+    }
+
+    /// Whether sending is allowed now.
+    pub(crate) fn allows(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens > 0.0
+    }
+
+    /// Notes bytes sent. The bucket may go below zero by one packet.
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        self.tokens -= bytes as f64;
+    }
+
+    /// When sending is allowed again.
+    pub(crate) fn ready(&self, now: Instant) -> Instant {
+        // A millisecond's worth more, so that not every packet needs a wake-up of its own.
+        let wanted = self.rate / 1000.0 - self.tokens;
+        now + Duration::from_secs_f64((wanted / self.rate).clamp(0.0, 1.0))
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let last = self.filled.replace(now).unwrap_or(now);
+        let elapsed = now.saturating_duration_since(last).as_secs_f64();
+        self.tokens = (self.tokens + elapsed * self.rate).min(BURST);
+    }
+}
+
+/// Time over which losses are counted.
+const WINDOW: Duration = Duration::from_millis(500);
+/// Packets in a window below which a share says nothing.
+const MEANINGFUL: u64 = 30;
+/// Below this share of losses the estimate grows, above the other it falls (the loss-based part of
+/// Google's congestion control for WebRTC uses the same two).
+const LOSSES: (f64, f64) = (0.02, 0.10);
+/// The estimate never falls below this: 240 kbit/s.
+const LEAST: u64 = 30_000;
+/// An estimate above this many times what is sent says nothing any more.
+const IRRELEVANT: u64 = 8;
+
+/// What the way to the other end seems to carry, from the share of packets that it asks for again.
+#[derive(Debug)]
+pub(crate) struct Estimate {
+    rate: Option<u64>,
+    since: Option<Instant>,
+    bytes: u64,
+    sent: u64,
+    lost: u64,
+}
+
+impl Estimate {
+    pub(crate) fn new() -> Self {
+        Self { rate: None, since: None, bytes: 0, sent: 0, lost: 0 }
+    }
+
+    /// Bytes per second; `None` while no limit has shown.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        self.rate
+    }
+
+    /// Notes a packet sent, repairs too.
+    pub(crate) fn sent(&mut self, bytes: usize, now: Instant) {
+        self.advance(now);
+        self.sent += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// Notes that the other end misses packets.
+    pub(crate) fn lost(&mut self, packets: usize, now: Instant) {
+        self.advance(now);
+        self.lost += packets as u64;
+    }
+
+    fn advance(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < WINDOW {
+            return;
+        }
+        if self.sent >= MEANINGFUL {
+            let share = (self.lost as f64 / self.sent as f64).min(1.0);
+            let used = (self.bytes as f64 / elapsed.as_secs_f64()) as u64;
+            let current = self.rate.map_or(used, |rate| rate.min(used.saturating_mul(2)));
+            self.rate = if share > LOSSES.1 {
+                Some(((current as f64 * (1.0 - 0.5 * share)) as u64).max(LEAST))
+            } else if share < LOSSES.0 {
+                let grown = self.rate.map(|rate| rate + rate / 12);
+                grown.filter(|&rate| rate < used.saturating_mul(IRRELEVANT))
+            } else {
+                self.rate
+            };
+        }
+        (self.since, self.bytes, self.sent, self.lost) = (Some(now), 0, 0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(1_000_000);
+        let mut at_once = 0;
+        while pacer.allows(start) {
+            pacer.spend(1000);
+            at_once += 1;
+        }
+        assert_eq!(at_once, 64);
+        let mut now = start;
+        let mut sent = 0;
+        while sent < 1000 {
+            now = now.max(pacer.ready(now));
+            while pacer.allows(now) {
+                pacer.spend(1000);
+                sent += 1;
+            }
+        }
+        let took = now - start;
+        assert!(took > Duration::from_millis(990) && took < Duration::from_millis(1010), "{took:?}");
+    }
+
+    #[test]
+    fn losses_lower_the_estimate_and_their_end_lifts_it() {
+        let start = Instant::now();
+        let mut estimate = Estimate::new();
+        let mut now = start;
+        let mut second = |estimate: &mut Estimate, lost_of_ten: usize| {
+            for packet in 0..100 {
+                estimate.sent(1000, now);
+                if packet % 10 < lost_of_ten {
+                    estimate.lost(1, now);
+                }
+                now += Duration::from_millis(10);
+            }
+        };
+        second(&mut estimate, 0);
+        assert_eq!(estimate.rate(), None);
+        second(&mut estimate, 5);
+        second(&mut estimate, 5);
+        let low = estimate.rate().unwrap();
+        assert!(low < 90_000, "{low}");
+        for _ in 0..60 {
+            second(&mut estimate, 0);
+        }
+        assert_eq!(estimate.rate(), None, "forgotten when it no longer binds");
+    }
+
+    #[test]
+    fn five_in_a_hundred_lost_are_no_congestion() {
+        let mut estimate = Estimate::new();
+        let mut now = Instant::now();
+        for packet in 0..1000 {
+            estimate.sent(1000, now);
+            if packet % 20 == 0 {
+                estimate.lost(1, now);
+            }
+            now += Duration::from_millis(5);
+        }
+        assert_eq!(estimate.rate(), None);
+    }
+}

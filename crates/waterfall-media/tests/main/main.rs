@@ -1,0 +1,6 @@
+//! Behaviour of the media crate.
+#![allow(clippy::unwrap_used)]
+
+mod containers;
+mod frames;
+mod links;
