@@ -9,8 +9,10 @@ use crate::{Ctr, DecodeError, Epoch, Kid, NodeId, UnixMillis, Wire};
 pub const MAX_SPEAKERS: usize = 5;
 /// Most tracks of one speaker in one catalogue, ended ones included.
 pub const MAX_TRACKS_PER_SPEAKER: usize = 8;
-const MAX_PRIVATE: usize = 1024;
-const MAX_TITLE: usize = 200;
+/// Most bytes of a track's codec private data.
+pub const MAX_PRIVATE: usize = 1024;
+/// Most bytes of a title, of a track or of a room.
+pub const MAX_TITLE: usize = 200;
 
 /// Sound or picture.
 #[derive(

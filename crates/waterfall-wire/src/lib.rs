@@ -24,7 +24,7 @@ pub use address::{Address, Contact, MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CONTACT_
 pub use call::{
     Answer, Ask, AskBody, Candidate, CandidateKind, MAX_CANDIDATES, Offer, Reply, ReplyBody, Role, Routed, Session,
 };
-pub use catalogue::{Catalogue, Codec, MAX_SPEAKERS, MAX_TRACKS_PER_SPEAKER, Track, TrackKind};
+pub use catalogue::{Catalogue, Codec, MAX_PRIVATE, MAX_SPEAKERS, MAX_TITLE, MAX_TRACKS_PER_SPEAKER, Track, TrackKind};
 pub use cbor::{DecodeError, Wire, decode, encode};
 pub use envelope::{Envelope, EnvelopeError, Header, MAX_CLOCK_AHEAD, RecordKind, Salt, record_key};
 pub use event::{RoomEvent, RoomEventBody};

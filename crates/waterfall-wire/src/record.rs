@@ -3,11 +3,10 @@
 use minicbor::{Decode, Encode};
 
 use crate::tree::check_spots;
-use crate::{Contact, DecodeError, Epoch, MAX_FAN_OUT, MAX_SPEAKERS, NodeId, Spot, Wire};
+use crate::{Contact, DecodeError, Epoch, MAX_FAN_OUT, MAX_SPEAKERS, MAX_TITLE, NodeId, Spot, Wire};
 
 /// Most bytes of one key chunk's OpenPGP message; an envelope with it stays under 8 KiB.
 pub const MAX_CHUNK_MESSAGE: usize = 7_680;
-const MAX_TITLE: usize = 200;
 const MAX_DELEGATES: usize = 5;
 const MAX_ENTRIES: usize = 5;
 const MAX_EXPELLED: usize = 64;

@@ -5,6 +5,7 @@
 
 mod corpus;
 mod describe;
+mod documents;
 mod hostile;
 mod limits;
 mod round_trip;
