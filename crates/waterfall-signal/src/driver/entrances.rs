@@ -1,0 +1,174 @@
+//! The configured bootstrap addresses, neighbours found by mDNS, and addresses dialled by hand.
+
+use std::time::{Duration, Instant};
+
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionId, DialError};
+use libp2p::{Multiaddr, PeerId};
+
+use super::Driver;
+use crate::address::{peer_of, without_peer};
+use crate::event::Event;
+
+/// Most bootstrap addresses that are used.
+const MAX_ENTRANCES: usize = 16;
+/// First pause before an address that failed is tried again; doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// How long after its start a node counts on mDNS to find somebody.
+const MDNS_PATIENCE: Duration = Duration::from_secs(3);
+/// Neighbours dialled per mDNS answer, and in all as long as there are so many peers: a LAN party
+/// must not dial all of itself.
+const MAX_NEIGHBOURS: usize = 8;
+
+#[derive(Debug)]
+struct Entrance {
+    address: Multiaddr,
+    dialing: Option<ConnectionId>,
+    next: Instant,
+    pause: Duration,
+    /// It has answered or failed at least once.
+    tried: bool,
+    answered: bool,
+    told: bool,
+    /// It turned out to be this very node.
+    is_self: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Entrances(Vec<Entrance>);
+
+impl Entrances {
+    pub(crate) fn new(addresses: Vec<Multiaddr>, now: Instant) -> Self {
+        let entrance = |address| Entrance {
+            address,
+            dialing: None,
+            next: now,
+            pause: FIRST_PAUSE,
+            tried: false,
+            answered: false,
+            told: false,
+            is_self: false,
+        };
+        Self(addresses.into_iter().take(MAX_ENTRANCES).map(entrance).collect())
+    }
+
+    pub(crate) fn opened(&mut self, id: ConnectionId) {
+        if let Some(entrance) = self.0.iter_mut().find(|e| e.dialing == Some(id)) {
+            entrance.dialing = None;
+            entrance.tried = true;
+            entrance.answered = true;
+            entrance.told = false;
+            entrance.pause = FIRST_PAUSE;
+        }
+    }
+
+    fn undecided(&self) -> bool {
+        self.0.iter().any(|e| !e.tried)
+    }
+}
+
+/// Dials an address; one that names its peer must be that peer.
+fn opts(address: &Multiaddr) -> DialOpts {
+    match peer_of(address) {
+        Some(peer) => DialOpts::peer_id(peer).addresses(vec![without_peer(address)]).build(),
+        None => DialOpts::unknown_peer_id().address(address.clone()).build(),
+    }
+}
+
+/// What people can use of a dial error: the innermost causes.
+pub(super) fn reason(error: &DialError) -> String {
+    let DialError::Transport(attempts) = error else { return error.to_string() };
+    let mut causes: Vec<String> = attempts
+        .iter()
+        .map(|(_, error)| {
+            let mut cause: &dyn std::error::Error = error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            cause.to_string()
+        })
+        .collect();
+    causes.dedup();
+    causes.join("; ")
+}
+
+impl Driver {
+    /// Dials entrances that have not answered yet, and all of them when nobody is connected.
+    pub(super) fn enter(&mut self, now: Instant) {
+        let alone = self.swarm.connected_peers().next().is_none();
+        for entrance in &mut self.entrances.0 {
+            let wanted = !entrance.answered || alone;
+            if !wanted || entrance.is_self || entrance.dialing.is_some() || now < entrance.next {
+                continue;
+            }
+            let opts = opts(&entrance.address);
+            let id = opts.connection_id();
+            entrance.next = now + entrance.pause;
+            entrance.pause = (2 * entrance.pause).min(LAST_PAUSE);
+            match self.swarm.dial(opts) {
+                Ok(()) => entrance.dialing = Some(id),
+                // Connected or about to be, for some other reason.
+                Err(DialError::DialPeerConditionFalse(_)) => {
+                    entrance.tried = true;
+                    entrance.answered = true;
+                }
+                Err(error) => {
+                    entrance.tried = true;
+                    tracing::debug!(%error, "a bootstrap address cannot be dialled");
+                }
+            }
+        }
+    }
+
+    pub(super) fn entrance_failed(&mut self, id: ConnectionId, error: &DialError) {
+        let Some(entrance) = self.entrances.0.iter_mut().find(|e| e.dialing == Some(id)) else { return };
+        entrance.dialing = None;
+        entrance.tried = true;
+        entrance.answered = false;
+        if matches!(error, DialError::LocalPeerId { .. }) {
+            entrance.is_self = true;
+            return;
+        }
+        if !entrance.told {
+            let event = Event::BootstrapUnreachable { address: entrance.address.clone(), reason: reason(error) };
+            // A full queue: told the next time.
+            entrance.told = self.channels.events.try_send(event).is_ok();
+        }
+    }
+
+    /// Whether a first peer may turn up any moment: lookups wait for it.
+    pub(super) fn expects_peer(&self, now: Instant) -> bool {
+        let on_its_way = self.swarm.connected_peers().next().is_some()
+            || self.swarm.network_info().connection_counters().num_pending() > 0;
+        let mdns = self.mdns && now.saturating_duration_since(self.started) < MDNS_PATIENCE;
+        on_its_way || mdns || self.entrances.undecided()
+    }
+
+    pub(super) fn dial(&mut self, address: &Multiaddr) {
+        if let Err(error) = self.swarm.dial(opts(address)) {
+            tracing::debug!(%error, "not dialled");
+        }
+    }
+
+    pub(super) fn on_neighbours(&mut self, found: Vec<(PeerId, Multiaddr)>) {
+        let mut dialed = std::collections::HashMap::<PeerId, Vec<Multiaddr>>::new();
+        for (peer, address) in found {
+            if dialed.len() < MAX_NEIGHBOURS || dialed.contains_key(&peer) {
+                dialed.entry(peer).or_default().push(without_peer(&address));
+            }
+        }
+        for (peer, mut addresses) in dialed {
+            let enough = self.swarm.connected_peers().count() >= MAX_NEIGHBOURS;
+            if enough || self.connections.is_connected(peer) {
+                continue;
+            }
+            addresses.truncate(waterfall_wire::MAX_ADDRESSES);
+            let opts = DialOpts::peer_id(peer).addresses(addresses).build();
+            if let Err(error) = self.swarm.dial(opts) {
+                tracing::debug!(%error, "a neighbour is not dialled");
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! From a configuration to a node that listens.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use futures::StreamExt;
+use libp2p::core::transport::{ListenerId, TransportError};
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, Swarm, SwarmBuilder, dns, noise, tcp, yamux};
+use tokio::time::{Instant, timeout_at};
+
+use crate::behaviour::{Behaviour, BehaviourEvent};
+use crate::config::Config;
+use crate::id;
+
+/// How long interfaces may take to tell their addresses.
+const LISTEN_DEADLINE: Duration = Duration::from_secs(3);
+/// How long no further address must come until the list counts as complete.
+const LISTEN_QUIET: Duration = Duration::from_millis(30);
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A listening address cannot be used.
+    #[error("cannot listen on {address}: {reason}; {advice}")]
+    Listen {
+        /// The address as configured.
+        address: Multiaddr,
+        /// What the system says.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// No network interface has an address.
+    #[error("no network interface is up, so nobody could call this node; connect to a network, or listen on 127.0.0.1")]
+    NoInterface,
+    /// The transports cannot be set up.
+    #[error("the network transports cannot be set up: {0}")]
+    Transport(String),
+}
+
+/// Builds the swarm and waits until it listens. Returns it with the events seen meanwhile.
+pub(crate) async fn listen(config: &Config) -> Result<(Swarm<Behaviour>, Vec<SwarmEvent<BehaviourEvent>>), StartError> {
+    let mut swarm = build(config)?;
+    let (addresses, any_will_do) = config.listen_addresses();
+    let mut waiting: HashSet<ListenerId> = HashSet::new();
+    let mut failed = None;
+    for address in addresses {
+        match listen_on(&mut swarm, &address) {
+            Ok(id) => {
+                waiting.insert(id);
+            }
+            Err(error) if any_will_do => failed = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    if waiting.is_empty() {
+        return failed.map_or(Ok((swarm, Vec::new())), Err);
+    }
+    let mut seen = Vec::new();
+    let deadline = Instant::now() + LISTEN_DEADLINE;
+    loop {
+        let until = if waiting.is_empty() { deadline.min(Instant::now() + LISTEN_QUIET) } else { deadline };
+        let Ok(event) = timeout_at(until, swarm.select_next_some()).await else { break };
+        match &event {
+            SwarmEvent::NewListenAddr { listener_id, .. } => {
+                waiting.remove(listener_id);
+            }
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason: Err(error) } => {
+                waiting.remove(listener_id);
+                let address = addresses.first().cloned().unwrap_or_else(Multiaddr::empty);
+                if !any_will_do {
+                    return Err(listen_error(&address, error));
+                }
+            }
+            _ => {}
+        }
+        // Whatever else happens this early is a handful of connection attempts.
+        seen.push(event);
+    }
+    for address in &config.external {
+        swarm.add_external_address(address.clone());
+    }
+    if swarm.listeners().next().is_none() { Err(StartError::NoInterface) } else { Ok((swarm, seen)) }
+}
+
+fn listen_on(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<ListenerId, StartError> {
+    // libp2p sets SO_REUSEPORT on TCP listeners, with which a second node would silently share the
+    // port; a listener without it shows whether the port is free.
+    if let Some(socket) = fixed_tcp_port(address) {
+        TcpListener::bind(socket).map_err(|error| listen_error(address, &error))?;
+    }
+    swarm.listen_on(address.clone()).map_err(|error| match error {
+        TransportError::Other(error) => listen_error(address, &error),
+        TransportError::MultiaddrNotSupported(_) => StartError::Listen {
+            address: address.clone(),
+            reason: "it is not a TCP or QUIC address".into(),
+            advice: "write it like /ip4/0.0.0.0/udp/4001/quic-v1 or /ip4/0.0.0.0/tcp/4001",
+        },
+    })
+}
+
+fn fixed_tcp_port(address: &Multiaddr) -> Option<SocketAddr> {
+    let mut parts = address.iter();
+    let ip = match parts.next()? {
+        Protocol::Ip4(ip) => ip.into(),
+        Protocol::Ip6(ip) => ip.into(),
+        _ => return None,
+    };
+    match parts.next()? {
+        Protocol::Tcp(port) if port != 0 => Some(SocketAddr::new(ip, port)),
+        _ => None,
+    }
+}
+
+fn listen_error(address: &Multiaddr, error: &io::Error) -> StartError {
+    let kind = innermost_kind(error).unwrap_or(io::ErrorKind::Other);
+    let (reason, advice) = match kind {
+        io::ErrorKind::AddrInUse => {
+            ("the port is in use".into(), "stop the program that uses it, or choose another port (0 for any free one)")
+        }
+        io::ErrorKind::AddrNotAvailable => (
+            "no interface of this machine has that address".into(),
+            "use an address of this machine, or 0.0.0.0 for all",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            ("permission denied".into(), "choose a port from 1024 on (0 for any free one)")
+        }
+        _ => (error.to_string(), "choose another address"),
+    };
+    StartError::Listen { address: address.clone(), reason, advice }
+}
+
+/// The kind of the system's error: transports wrap it, some several times.
+fn innermost_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    if let Some(io) = error.downcast_ref::<io::Error>() {
+        if io.kind() != io::ErrorKind::Other {
+            return Some(io.kind());
+        }
+        // `source` of an io::Error skips the error that it wraps.
+        if let Some(inner) = io.get_ref() {
+            return innermost_kind(inner);
+        }
+    }
+    error.source().and_then(innermost_kind)
+}
+
+fn build(config: &Config) -> Result<Swarm<Behaviour>, StartError> {
+    let transport = |error: &dyn std::fmt::Display| StartError::Transport(error.to_string());
+    let start = || {
+        let builder = SwarmBuilder::with_existing_identity(id::keypair(&config.identity)).with_tokio();
+        let tcp = tcp::Config::default().nodelay(true);
+        let builder = builder.with_tcp(tcp, noise::Config::new, yamux::Config::default).map_err(|e| transport(&e))?;
+        Ok(builder.with_quic_config(|mut quic| {
+            quic.handshake_timeout = Duration::from_secs(4);
+            // A few small messages at a time; the defaults let a peer buffer 15 MB.
+            quic.max_concurrent_stream_limit = 128;
+            quic.max_stream_data = 256 << 10;
+            quic.max_connection_data = 1 << 20;
+            quic
+        }))
+    };
+    let swarm_config = |settings: libp2p::swarm::Config| {
+        // QUIC first, TCP a quarter of a second later: one handshake where both would do.
+        settings.with_idle_connection_timeout(Duration::from_secs(15)).with_smart_dial()
+    };
+    let behaviour = |key: &libp2p::identity::Keypair| Behaviour::new(key, config);
+    Ok(match start()?.with_dns() {
+        Ok(builder) => {
+            let Ok(builder) = builder.with_behaviour(behaviour);
+            builder.with_swarm_config(swarm_config).build()
+        }
+        // No resolver is configured (a bare container): names do not resolve, addresses still work.
+        Err(error) => {
+            tracing::warn!(%error, "no DNS: addresses with names cannot be called");
+            let none = dns::ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+            let builder = start()?.with_dns_config(none, dns::ResolverOpts::default());
+            let Ok(builder) = builder.with_behaviour(behaviour);
+            builder.with_swarm_config(swarm_config).build()
+        }
+    })
+}
