@@ -1,1 +1,1 @@
-//! Shared by the tests.
+//! Only tests live here; see `tests/`.

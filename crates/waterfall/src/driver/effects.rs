@@ -1,0 +1,261 @@
+//! What the tree wants, done; and what floods over the tree's edges.
+
+use waterfall_keys::seal_event;
+use waterfall_media::forward::TrackConfig;
+use waterfall_tree::{Event as TreeEvent, Input, Output};
+use waterfall_wire::{
+    Contact, Have, Kid, LinkMessage, NodeId, PROTOCOL_VERSION, RoomEvent, RoomEventBody, Signed, encode,
+};
+
+use super::calls::refused;
+use super::{Done, Driver, LINGER};
+use crate::clock::unix_now;
+use crate::convert;
+use crate::event::Event;
+use tokio::time::Instant;
+
+/// Participants that an entry record names.
+const ENTRIES: usize = 5;
+
+impl Driver {
+    /// Does all that the tree wants, until it waits for time or input.
+    pub(super) fn drain_tree(&mut self) {
+        loop {
+            match self.tree.poll_output() {
+                Output::Timeout(at) => {
+                    self.tree_timeout = at;
+                    break;
+                }
+                output => self.effect(output),
+            }
+        }
+        let starving = self.tree.status().starving;
+        if starving != self.starving {
+            self.starving = starving;
+            self.shared.engine.set_fed(self.registration.group, !starving);
+        }
+    }
+
+    fn effect(&mut self, output: Output) {
+        match output {
+            Output::Send { to, message } => self.send(&to, &LinkMessage::Tree(message)),
+            Output::Call { to, role, advertised } => {
+                let link = self.registration.next_link();
+                if let Some(old) = self.links.insert(to.node, link, true) {
+                    self.shared.engine.close(old);
+                }
+                let caller = self.caller();
+                self.tasks.push(Box::pin(async move {
+                    let outcome = caller.call(link, &to, role, advertised).await;
+                    Done::Called { peer: to.node, link, outcome }
+                }));
+            }
+            Output::Accept { from, .. } => {
+                let Some(waiting) = self.waiting.remove(&from) else { return };
+                let link = self.registration.next_link();
+                if let Some(old) = self.links.insert(from, link, false) {
+                    self.shared.engine.close(old);
+                }
+                let caller = self.caller();
+                self.tasks.push(Box::pin(async move {
+                    let up = caller.answer(link, waiting).await;
+                    Done::Answered { peer: from, link, up }
+                }));
+            }
+            Output::Refuse { from, reason, spots } => {
+                if let Some(waiting) = self.waiting.remove(&from) {
+                    self.caller().reply(&waiting.ask, refused(reason, spots), waiting.reply);
+                }
+            }
+            Output::Hangup { peer } => self.hang_up(&peer),
+            Output::Fetch => {
+                let (caller, by, known) = (self.caller(), self.by, self.known.clone());
+                self.tasks.push(Box::pin(async move { Done::Spots(caller.find_spots(by, &known).await) }));
+            }
+            Output::Publish(record) => self.records.node(&self.secrets, record),
+            Output::Feed { peer, on } => self.feed(&peer, on),
+            Output::Notify(event) => self.notified(event),
+            // Timeouts are the caller's; of outputs that a later tree may have none come from this one.
+            _ => {}
+        }
+    }
+
+    pub(super) fn send(&self, to: &NodeId, message: &LinkMessage) {
+        if let Some(link) = self.links.get(to).filter(|link| link.up) {
+            self.shared.engine.send(link.id, encode(message).into());
+        }
+    }
+
+    fn hang_up(&mut self, peer: &NodeId) {
+        if let Some(link) = self.links.remove(peer) {
+            self.shared.engine.set_edge(link, false);
+            // What was just said on it should still arrive.
+            self.tasks.push(Box::pin(async move {
+                tokio::time::sleep(LINGER).await;
+                Done::Lingered(link)
+            }));
+        }
+    }
+
+    /// Forgets a link at once and tells the tree.
+    pub(super) fn drop_link(&mut self, peer: &NodeId) {
+        if let Some(link) = self.links.remove(peer) {
+            self.shared.engine.close(link);
+            let now = self.now();
+            self.tree.handle(now, Input::LinkDown { peer: *peer });
+            self.drain_tree();
+        }
+    }
+
+    /// Media may, or may no longer, flow over the link to this neighbour.
+    ///
+    /// The callee says at once what it has, behind the catalogues; the caller answers with what it
+    /// has once it knows these. Either begins to send when it has heard the other, so no packet
+    /// comes before the catalogue that explains it.
+    fn feed(&mut self, peer: &NodeId, on: bool) {
+        let Some(link) = self.links.get_mut(peer) else { return };
+        link.feeding = on;
+        link.resumed = false;
+        let (id, called_by_us) = (link.id, link.called_by_us);
+        self.shared.engine.set_edge(id, on);
+        if !on {
+            return;
+        }
+        for signed in self.catalogues.signed() {
+            self.send(peer, &LinkMessage::Catalogue(signed.clone()));
+        }
+        if let Some(event) = &self.last_event {
+            self.send(peer, &LinkMessage::Event(event.clone()));
+        }
+        if !called_by_us {
+            self.ask_engine_what_we_have(*peer);
+        }
+    }
+
+    fn ask_engine_what_we_have(&mut self, peer: NodeId) {
+        let (engine, group) = (self.shared.engine.clone(), self.registration.group);
+        self.tasks.push(Box::pin(async move { Done::Have { peer, have: engine.have(group).await } }));
+    }
+
+    pub(super) fn say_resume(&self, peer: &NodeId, have: Vec<(u32, u64)>) {
+        let have = have.into_iter().map(|(kid, next)| Have { kid: Kid(kid), next }).collect();
+        self.send(peer, &LinkMessage::Resume(have));
+    }
+
+    pub(super) fn resume(&mut self, peer: NodeId, have: &[Have]) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if !link.feeding || link.resumed {
+            return;
+        }
+        link.resumed = true;
+        let (id, called_by_us) = (link.id, link.called_by_us);
+        self.shared.engine.resume(id, have.iter().map(|have| (have.kid.0, have.next)).collect());
+        if called_by_us {
+            self.ask_engine_what_we_have(peer);
+        }
+    }
+
+    pub(super) fn take_catalogue(&mut self, signed: Signed, from: Option<NodeId>) {
+        let Some(change) = self.catalogues.accept(signed.clone(), &self.secrets) else { return };
+        let group = self.registration.group;
+        for kid in &change.removed {
+            self.shared.engine.remove_track(group, kid.0);
+        }
+        for track in &change.added {
+            let kind = convert::kind_to_media(track.kind());
+            self.shared.engine.add_track(group, track.id.0, TrackConfig { kind, clock_rate: track.clock_rate });
+        }
+        self.outlets.catalogue.send_replace(self.catalogues.tracks());
+        change.events().for_each(|event| self.emit(event));
+        self.flood(&LinkMessage::Catalogue(signed), from);
+    }
+
+    fn flood(&self, message: &LinkMessage, except: Option<NodeId>) {
+        for peer in self.links.feeding() {
+            if Some(peer) != except {
+                self.send(&peer, message);
+            }
+        }
+    }
+
+    pub(super) fn spread_own_catalogue(&mut self) {
+        let signed = self.own.sign(&self.shared.identity);
+        self.take_catalogue(signed, None);
+    }
+
+    /// Says something to the whole room.
+    pub(super) fn announce(&mut self, body: RoomEventBody) {
+        let event = RoomEvent {
+            version: PROTOCOL_VERSION,
+            room: self.secrets.room,
+            from: self.shared.node_id(),
+            at: unix_now(),
+            body,
+        };
+        let signed = Signed::new(&event, &self.shared.identity);
+        let topic = self.secrets.epoch_key.topic();
+        self.shared.signal.gossip(topic, seal_event(&self.secrets.epoch_key, &signed));
+        self.take_event(&signed, event);
+    }
+
+    /// Takes a room event in and passes it on down the tree. Whether it was new and meant anything.
+    pub(super) fn take_event(&mut self, signed: &Signed, event: RoomEvent) -> bool {
+        if !self.secrets.charter.delegates.contains(&event.from) {
+            return false;
+        }
+        match event.body {
+            RoomEventBody::Started => false,
+            RoomEventBody::Ended if self.ended.is_some() => false,
+            RoomEventBody::Ended => {
+                self.ended = Some(Instant::now());
+                self.last_event = Some(signed.clone());
+                self.flood(&LinkMessage::Event(signed.clone()), None);
+                self.update_entry();
+                self.records.write_due(&self.shared.signal, &self.secrets, &self.shared.identity, true);
+                self.update_status();
+                self.emit(Event::Ended);
+                true
+            }
+        }
+    }
+
+    /// A delegate's entry record: itself and the first of those below it. A child's addresses are
+    /// known from the time when it had spots; one that never had any is no place to enter.
+    pub(super) fn update_entry(&mut self) {
+        let me = self.shared.contact();
+        if !self.secrets.charter.delegates.contains(&me.node) || me.addresses.is_empty() {
+            return;
+        }
+        let children = self.tree.status().children;
+        let is_child = |node: &NodeId| children.iter().any(|child| child.node == *node);
+        for spot in self.tree.open_spots(self.now()) {
+            if is_child(&spot.contact.node) {
+                self.relays.insert(spot.contact.node, spot.contact);
+            }
+        }
+        self.relays.retain(|node, _| is_child(node));
+        let participants: Vec<Contact> =
+            std::iter::once(me).chain(self.relays.values().cloned()).take(ENTRIES).collect();
+        self.records.entry(&self.secrets, participants, self.ended.is_some());
+    }
+
+    fn notified(&mut self, event: TreeEvent) {
+        match event {
+            TreeEvent::Moved { from, to } => self.emit(Event::ParentChanged { from, to }),
+            TreeEvent::ParentLost { parent, .. } => self.emit(Event::ParentLost(parent)),
+            TreeEvent::ChildJoined(peer) => self.emit(Event::Joined(peer)),
+            TreeEvent::ChildLeft(peer) => {
+                if !self.leaving.is_empty() {
+                    self.handed_over += 1;
+                }
+                self.emit(Event::Left(peer));
+            }
+            TreeEvent::RootLost => self.emit(Event::RootLost),
+            TreeEvent::RootFound => self.emit(Event::RootFound),
+            TreeEvent::Left => self.left = true,
+            _ => {}
+        }
+        self.update_status();
+        self.update_entry();
+    }
+}

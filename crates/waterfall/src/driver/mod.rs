@@ -1,0 +1,468 @@
+//! The driver of one room: the only place that knows tree, keys, signalling and media at once.
+//!
+//! One task owns all state. What comes in (a user's [`Command`], something from the network, the
+//! end of an async task, the clock) becomes input to the tree; what the tree wants becomes calls
+//! on the signalling and media handles or another async task. The loop itself awaits nothing else.
+
+mod calls;
+mod catalogues;
+mod effects;
+mod links;
+mod lookup;
+mod open;
+mod records;
+mod secrets;
+mod session;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use waterfall_keys::{EventError, Replays, TrackSealer, check_event, open_ask, open_event, random};
+use waterfall_media::engine::{self, Stats};
+use waterfall_media::forward::LinkId;
+use waterfall_tree::{Input, Timestamp, Tree};
+use waterfall_wire::{
+    AskBody, Contact, Kid, LinkMessage, NodeId, Refusal, ReplyBody, RoomEventBody, Routed, Signed, Spot,
+    decode,
+};
+
+use crate::clock::{Stopwatch, unix_now};
+use crate::event::Event;
+use crate::node::{JoinBy, Shared};
+use crate::room::LeaveReport;
+use crate::router::{Inbound, Registration};
+use crate::status::{LinkRole, Status};
+use crate::subscribe::TrackInfo;
+use crate::{PublishError, TrackSpec};
+use calls::{Caller, Outcome, Waiting};
+use catalogues::{Catalogues, OwnCatalogue};
+use links::Links;
+use records::Records;
+use waterfall_signal::{Responder, Verdict};
+
+pub(crate) use lookup::{Lookup, node_record};
+pub(crate) use open::{create, join};
+pub(crate) use secrets::Secrets;
+
+/// How often figures are read and due records are written.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a participant goes on serving after the room has ended, for the sake of children that
+/// are still missing packets.
+const DRAIN: Duration = Duration::from_secs(6);
+/// How long a link that was hung up stays open for what was last said on it.
+const LINGER: Duration = Duration::from_millis(300);
+
+/// What a handle asks of the driver.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// List tracks; answered with the id of each and the sealer for its packets.
+    Publish { specs: Vec<TrackSpec>, reply: oneshot::Sender<Result<Vec<(Kid, TrackSealer)>, PublishError>> },
+    /// A track of ours has ended after so many packets.
+    FinishTrack { id: Kid, packets: u64 },
+    /// Leave with hand-over; the owner ends the room first.
+    Leave { reply: oneshot::Sender<LeaveReport> },
+}
+
+/// The end of an async task.
+enum Done {
+    Spots(Vec<Spot>),
+    Called { peer: NodeId, link: LinkId, outcome: Outcome },
+    Answered { peer: NodeId, link: LinkId, up: bool },
+    Have { peer: NodeId, have: Vec<(u32, u64)> },
+    Measured(Stats),
+    Lingered(LinkId),
+}
+
+/// What the handles of a room watch.
+pub(crate) struct Outlets {
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) catalogue: watch::Sender<Arc<[TrackInfo]>>,
+    pub(crate) events: broadcast::Sender<Event>,
+}
+
+/// Everything that opening a room yields.
+pub(crate) struct Opening {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) registration: Registration,
+    pub(crate) inbox: mpsc::Receiver<Inbound>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) outlets: Outlets,
+    pub(crate) published: Arc<AtomicU64>,
+    pub(crate) by: JoinBy,
+    pub(crate) known: Vec<Contact>,
+}
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    secrets: Arc<Secrets>,
+    registration: Registration,
+    inbox: mpsc::Receiver<Inbound>,
+    commands: mpsc::Receiver<Command>,
+    outlets: Outlets,
+    published: Arc<AtomicU64>,
+    by: JoinBy,
+    known: Vec<Contact>,
+
+    clock: Stopwatch,
+    tree: Tree,
+    tree_timeout: Option<Timestamp>,
+    starving: bool,
+    links: Links,
+    waiting: HashMap<NodeId, Waiting>,
+    replays: Replays,
+    catalogues: Catalogues,
+    own: OwnCatalogue,
+    records: Records,
+    /// Children that others can enter by.
+    relays: BTreeMap<NodeId, Contact>,
+    tasks: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// The room's last event, for neighbours that come later.
+    last_event: Option<Signed>,
+    ended: Option<Instant>,
+    leaving: Vec<oneshot::Sender<LeaveReport>>,
+    left: bool,
+    handed_over: usize,
+}
+
+impl Driver {
+    pub(crate) fn new(opening: Opening, tree: Tree, clock: Stopwatch, records: Records) -> Self {
+        let Opening { shared, secrets, registration, inbox, commands, outlets, published, by, known } = opening;
+        let own = OwnCatalogue::new(shared.node_id(), unix_now());
+        Self {
+            shared,
+            secrets,
+            registration,
+            inbox,
+            commands,
+            outlets,
+            published,
+            by,
+            known,
+            clock,
+            tree,
+            tree_timeout: None,
+            starving: false,
+            links: Links::default(),
+            waiting: HashMap::new(),
+            replays: Replays::default(),
+            catalogues: Catalogues::default(),
+            own,
+            records,
+            relays: BTreeMap::new(),
+            tasks: FuturesUnordered::new(),
+            last_event: None,
+            ended: None,
+            leaving: Vec::new(),
+            left: false,
+            handed_over: 0,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::ZERO + self.clock.elapsed()
+    }
+
+    fn is_root(&self) -> bool {
+        self.secrets.root() == Some(self.shared.node_id())
+    }
+
+    fn caller(&self) -> Caller {
+        Caller { shared: self.shared.clone(), secrets: self.secrets.clone(), group: self.registration.group }
+    }
+
+    /// Runs until the room was left or every handle is gone.
+    pub(crate) async fn run(mut self) {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut addresses = self.shared.signal.addresses();
+        while !self.left {
+            self.drain_tree();
+            let timeout = self.tree_timeout.map(|at| self.clock.instant_at(at.since(Timestamp::ZERO)).into());
+            tokio::select! {
+                Some(done) = self.tasks.next(), if !self.tasks.is_empty() => self.finished(done),
+                inbound = self.inbox.recv() => match inbound {
+                    Some(inbound) => self.inbound(inbound),
+                    None => break,
+                },
+                command = self.commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => break,
+                },
+                () = sleep_until(timeout.unwrap_or_else(Instant::now)), if timeout.is_some() => {
+                    let now = self.now();
+                    self.tree.handle_timeout(now);
+                }
+                Ok(()) = addresses.changed() => {
+                    let now = self.now();
+                    let contact = self.shared.contact();
+                    self.tree.handle(now, Input::Addresses(contact.addresses));
+                    self.update_entry();
+                }
+                _ = tick.tick() => self.tick(),
+            }
+        }
+        self.close().await;
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Publish { specs, reply } => {
+                let _gone = reply.send(self.publish(&specs));
+            }
+            Command::FinishTrack { id, packets } => {
+                self.own.end(id, packets);
+                self.spread_own_catalogue();
+            }
+            Command::Leave { reply } => {
+                self.leaving.push(reply);
+                if self.secrets.owner.is_some() && self.ended.is_none() {
+                    self.announce(RoomEventBody::Ended);
+                }
+                if self.ended.is_none() {
+                    let now = self.now();
+                    self.tree.handle(now, Input::Leave);
+                } else {
+                    self.leave_when_drained();
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self, specs: &[TrackSpec]) -> Result<Vec<(Kid, TrackSealer)>, PublishError> {
+        let me = self.shared.node_id();
+        if !self.secrets.may_speak(&me) {
+            return Err(PublishError::NotGranted);
+        }
+        if self.catalogues.other_speakers(&me) >= waterfall_wire::MAX_SPEAKERS {
+            return Err(PublishError::TooManySpeakers);
+        }
+        if specs.iter().any(TrackSpec::is_too_long) {
+            return Err(PublishError::TooLong);
+        }
+        let epoch = self.secrets.epoch;
+        let started = self.own.add(specs.iter().map(|spec| spec.track(epoch, random())))?;
+        let sealers = started.into_iter().map(|(kid, start)| {
+            (kid, TrackSealer::new(&self.secrets.epoch_key, &self.shared.identity, kid, start))
+        });
+        let sealers = sealers.collect();
+        self.spread_own_catalogue();
+        Ok(sealers)
+    }
+
+    fn inbound(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Asked { request, reply } => self.asked(&request, reply),
+            Inbound::Gossip { message, verdict } => self.gossiped(&message, verdict),
+            Inbound::Engine(event) => self.engine_event(event),
+        }
+    }
+
+    fn asked(&mut self, request: &Routed, responder: Responder) {
+        let me = self.shared.node_id();
+        let Ok(ask) = open_ask(&self.secrets.epoch_key, request, &me, unix_now(), &mut self.replays)
+        else {
+            return;
+        };
+        let caller = self.caller();
+        if self.secrets.charter.expelled.contains(&ask.from) {
+            caller.reply(&ask, calls::refused(Refusal::Denied, Vec::new()), responder);
+            return;
+        }
+        match ask.body.clone() {
+            AskBody::Probe => {
+                let spots = self.tree.open_spots(self.now());
+                caller.reply(&ask, ReplyBody::Spots(spots), responder);
+            }
+            AskBody::Offer(offer) => {
+                let peer = ask.from;
+                // A neighbour that calls again has lost its end of the link we know.
+                self.drop_link(&peer);
+                let (role, advertised) = (offer.role, offer.advertised);
+                self.waiting.insert(peer, Waiting { ask, offer, reply: responder });
+                let now = self.now();
+                self.tree.handle(now, Input::Called { from: peer, role, advertised });
+            }
+        }
+    }
+
+    fn gossiped(&mut self, message: &[u8], verdict: Verdict) {
+        match open_event(&self.secrets.epoch_key, message, unix_now()) {
+            Ok((signed, event)) => {
+                if self.take_event(&signed, event) { verdict.accept() } else { verdict.ignore() }
+            }
+            // Late gossip is no sign of ill will; bytes that do not open are.
+            Err(EventError::Stale) => verdict.ignore(),
+            Err(_) => verdict.reject(),
+        }
+    }
+
+    fn engine_event(&mut self, event: engine::Event) {
+        let now = self.now();
+        match event {
+            engine::Event::LinkUp { link } => {
+                if let Some(peer) = self.links.peer(link) {
+                    if let Some(link) = self.links.get_mut(&peer) {
+                        link.up = true;
+                    }
+                    self.tree.handle(now, Input::LinkUp { peer });
+                }
+            }
+            engine::Event::LinkDown { link, reason } => {
+                if let Some(peer) = self.links.peer(link) {
+                    tracing::debug!(%peer, %reason, "link down");
+                    self.links.remove(&peer);
+                    self.tree.handle(now, Input::LinkDown { peer });
+                }
+            }
+            engine::Event::Message { link, message } => self.link_message(link, &message),
+            engine::Event::Silent { link } => {
+                if let Some(peer) = self.links.peer(link) {
+                    self.tree.handle(now, Input::Silent { peer });
+                }
+            }
+            engine::Event::Heard { link } => {
+                if let Some(peer) = self.links.peer(link) {
+                    self.tree.handle(now, Input::Heard { peer });
+                }
+            }
+            // A file's key frames come when they come, and so do an app's: nobody to tell yet.
+            _ => {}
+        }
+    }
+
+    fn link_message(&mut self, link: LinkId, message: &[u8]) {
+        let Some(peer) = self.links.peer(link) else { return };
+        match decode::<LinkMessage>(message) {
+            Ok(LinkMessage::Tree(message)) => {
+                let now = self.now();
+                self.tree.handle(now, Input::Received { from: peer, message });
+                // What follows on the link may depend on what the tree decides.
+                self.drain_tree();
+            }
+            Ok(LinkMessage::Catalogue(signed)) => self.take_catalogue(signed, Some(peer)),
+            Ok(LinkMessage::Event(signed)) => {
+                if let Ok(event) = check_event(&self.secrets.epoch_key, &signed, unix_now()) {
+                    self.take_event(&signed, event);
+                }
+            }
+            Ok(LinkMessage::Resume(have)) => self.resume(peer, &have),
+            Err(error) => tracing::debug!(%peer, %error, "a link message was dropped"),
+        }
+    }
+
+    fn finished(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Spots(spots) => self.tree.handle(now, Input::Candidates(spots)),
+            Done::Called { peer, link, outcome } => {
+                let current = self.links.get(&peer).is_some_and(|known| known.id == link);
+                if !current {
+                    return;
+                }
+                match outcome {
+                    Outcome::Answered => {}
+                    Outcome::Refused { reason, spots } => {
+                        self.links.remove(&peer);
+                        self.tree.handle(now, Input::CallRefused { peer, reason, spots });
+                    }
+                    Outcome::Failed => {
+                        self.links.remove(&peer);
+                        self.tree.handle(now, Input::CallFailed { peer });
+                    }
+                }
+            }
+            Done::Answered { peer, link, up } => {
+                if !up && self.links.get(&peer).is_some_and(|known| known.id == link) {
+                    self.links.remove(&peer);
+                    self.tree.handle(now, Input::LinkDown { peer });
+                }
+            }
+            Done::Have { peer, have } => self.say_resume(&peer, have),
+            Done::Measured(stats) => self.measured(&stats),
+            Done::Lingered(link) => self.shared.engine.close(link),
+        }
+    }
+
+    fn tick(&mut self) {
+        self.update_entry();
+        self.records.write_due(&self.shared.signal, &self.secrets, &self.shared.identity, false);
+        let engine = self.shared.engine.clone();
+        self.tasks.push(Box::pin(async move { Done::Measured(engine.stats().await) }));
+        self.leave_when_drained();
+    }
+
+    fn measured(&mut self, stats: &Stats) {
+        let tree = self.tree.status();
+        let role = |peer: &NodeId| {
+            if tree.parent == Some(*peer) {
+                LinkRole::Parent
+            } else if tree.children.iter().any(|child| child.node == *peer) {
+                LinkRole::Child
+            } else {
+                LinkRole::Other
+            }
+        };
+        self.links.measure(stats, role);
+        self.update_status();
+    }
+
+    fn update_status(&mut self) {
+        let tree = self.tree.status();
+        let status = Status {
+            parent: tree.parent,
+            depth: tree.depth.filter(|_| tree.parent.is_some() || self.is_root()),
+            children: tree.children.iter().map(|child| child.node).collect(),
+            size: tree.size,
+            height: tree.height,
+            fan_out: tree.fan_out,
+            links: self.links.statuses(),
+            published: self.published.load(Ordering::Relaxed),
+            fed_by: self.links.fed_by(),
+            ended: self.ended.is_some(),
+        };
+        self.outlets.status.send_replace(status);
+    }
+
+    fn emit(&self, event: Event) {
+        // No one listening is no error.
+        let _nobody = self.outlets.events.send(event);
+    }
+
+    /// Once the room is over: leave as soon as no child needs us, or when the drain is over.
+    fn leave_when_drained(&mut self) {
+        let Some(ended) = self.ended else { return };
+        let drained = self.tree.status().children.is_empty() || ended.elapsed() >= DRAIN;
+        if !self.leaving.is_empty() && drained {
+            let now = self.now();
+            self.tree.handle(now, Input::Leave);
+        }
+    }
+
+    async fn close(mut self) {
+        self.drain_tree();
+        self.records.forget_all(&self.shared.signal);
+        self.shared.signal.leave_topic(self.secrets.epoch_key.topic()).await;
+        if !self.leaving.is_empty() {
+            // Last words (that we are gone, above all) need a moment to go out.
+            tokio::time::sleep(LINGER).await;
+        }
+        for link in self.links.ids() {
+            self.shared.engine.close(link);
+        }
+        for track in self.catalogues.tracks().iter() {
+            self.shared.engine.remove_track(self.registration.group, track.id.0);
+        }
+        let report = LeaveReport { children_handed_over: self.handed_over };
+        for reply in self.leaving {
+            let _gone = reply.send(report.clone());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What happens in a room, as a stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use waterfall_wire::{Kid, NodeId};
+
+use crate::subscribe::TrackInfo;
+
+/// Something that happened. Only neighbours and speakers are told of: nobody hears of everyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A participant became a child of ours.
+    Joined(NodeId),
+    /// A child of ours went away or moved elsewhere.
+    Left(NodeId),
+    /// A track can be subscribed to.
+    TrackAdded(TrackInfo),
+    /// A track ended. Its last frames may still be on their way.
+    TrackEnded(Kid),
+    /// Another participant feeds us now. Not sent for the first parent.
+    ParentChanged {
+        /// Who did before; none after a time without a parent.
+        from: Option<NodeId>,
+        /// Who does now.
+        to: NodeId,
+    },
+    /// The parent is gone and we look for another.
+    ParentLost(NodeId),
+    /// No way to the root can be found; we keep trying.
+    RootLost,
+    /// The way to the root is there again.
+    RootFound,
+    /// The room is over, said by its owner. Its last frames may still be on their way.
+    Ended,
+    /// This receiver was too slow and missed so many events.
+    Lagged(u64),
+}
+
+/// The events of one room from the moment of [`crate::Room::events`] on. Holds at most 256 that
+/// were not taken; beyond that the oldest are dropped and [`Event::Lagged`] says how many.
+#[derive(Debug)]
+pub struct Events(BroadcastStream<Event>);
+
+impl Events {
+    pub(crate) fn new(receiver: tokio::sync::broadcast::Receiver<Event>) -> Self {
+        Self(BroadcastStream::new(receiver))
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        Pin::new(&mut self.0).poll_next(cx).map(|item| {
+            item.map(|event| event.unwrap_or_else(|BroadcastStreamRecvError::Lagged(n)| Event::Lagged(n)))
+        })
+    }
+}

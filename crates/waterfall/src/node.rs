@@ -1,0 +1,322 @@
+//! A node: one identity, one swarm, one media socket; many rooms.
+
+use std::future::{Future, IntoFuture};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use waterfall_keys::random;
+use waterfall_media::engine::{self, Engine};
+use waterfall_signal::{Multiaddr, Signal, parse_address};
+use waterfall_wire::{Address, Contact, MAX_FAN_OUT, NodeId, SigningKey, Speakers, Ticket};
+
+use crate::address::dialable;
+use crate::driver;
+use crate::router::Router;
+use crate::snapshot::{self, Snapshot};
+use crate::{Access, CreateError, Credentials, JoinError, Room, SnapshotError, StartError};
+
+const DEFAULT_FAN_OUT: u8 = 4;
+
+/// Settings of a [`Node`]; see [`Node::builder`].
+#[derive(Debug, Clone)]
+pub struct NodeBuilder {
+    identity: Option<SigningKey>,
+    listen: Vec<IpAddr>,
+    port: u16,
+    bootstrap: Vec<Multiaddr>,
+    lan_discovery: bool,
+}
+
+impl NodeBuilder {
+    /// The node key. Default: a fresh one, so that two runs cannot be linked to each other.
+    #[must_use]
+    pub fn identity(mut self, key: SigningKey) -> Self {
+        self.identity = Some(key);
+        self
+    }
+
+    /// Listen on these addresses only. Default: every interface, loopback if there is no other.
+    #[must_use]
+    pub fn listen(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.listen = addresses.into_iter().collect();
+        self
+    }
+
+    /// The port for libp2p (TCP and QUIC); the media socket always takes a free one. Default: 0, any free port.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Well-known peers to meet others through. Default: none; peers on the local network and
+    /// those named in tickets are found without.
+    #[must_use]
+    pub fn bootstrap(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.bootstrap = addresses.into_iter().collect();
+        self
+    }
+
+    /// Whether to find peers on the local network by multicast DNS (RFC 6762). Default: yes.
+    #[must_use]
+    pub fn lan_discovery(mut self, on: bool) -> Self {
+        self.lan_discovery = on;
+        self
+    }
+
+    /// Opens the sockets and starts the node.
+    ///
+    /// # Errors
+    /// [`StartError`] when a port is taken or there is no interface to listen on.
+    pub async fn start(self) -> Result<Node, StartError> {
+        let identity = self.identity.unwrap_or_else(generate_key);
+        let mut config = waterfall_signal::Config::new(identity.clone())
+            .bootstrap(self.bootstrap.clone())
+            .mdns(self.lan_discovery);
+        if !self.listen.is_empty() || self.port != 0 {
+            config = config.listen(listen_addresses(&self.listen, self.port));
+        }
+        let (signal, signal_events) = Signal::start(config).await?;
+        let mut media = engine::Config::default();
+        if !self.listen.is_empty() {
+            media = media.addresses(self.listen);
+        }
+        let (engine, engine_events) = match Engine::start(media).await {
+            Ok(started) => started,
+            Err(error) => {
+                signal.close().await;
+                return Err(error.into());
+            }
+        };
+        let router = Arc::new(Router::default());
+        tokio::spawn(router.clone().run(signal_events, engine_events));
+        Ok(Node { shared: Arc::new(Shared { identity, signal, engine, router, bootstrap: self.bootstrap }) })
+    }
+}
+
+/// TCP and QUIC on each of these IP addresses; on all interfaces if there are none.
+fn listen_addresses(ips: &[IpAddr], port: u16) -> Vec<Multiaddr> {
+    let all = [IpAddr::from([0; 4]), IpAddr::from([0; 16])];
+    let ips = if ips.is_empty() { &all[..] } else { ips };
+    ips.iter().flat_map(|ip| parse_address(&std::net::SocketAddr::new(*ip, port).to_string()).unwrap_or_default()).collect()
+}
+
+/// What every room of a node uses.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) identity: SigningKey,
+    pub(crate) signal: Signal,
+    pub(crate) engine: Engine,
+    pub(crate) router: Arc<Router>,
+    bootstrap: Vec<Multiaddr>,
+}
+
+impl Shared {
+    pub(crate) fn node_id(&self) -> NodeId {
+        self.identity.node_id()
+    }
+
+    /// How this node can be called right now.
+    pub(crate) fn contact(&self) -> Contact {
+        Contact { node: self.node_id(), addresses: self.signal.addresses().borrow().clone() }
+    }
+
+    /// The well-known peers, as a ticket names them.
+    pub(crate) fn bootstrap_addresses(&self) -> Vec<Address> {
+        self.bootstrap.iter().filter_map(waterfall_signal::multiaddr_to_address).collect()
+    }
+}
+
+/// One identity, one libp2p swarm, one media socket; many rooms. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Node {
+    shared: Arc<Shared>,
+}
+
+impl Node {
+    /// Settings with their defaults.
+    #[must_use]
+    pub fn builder() -> NodeBuilder {
+        NodeBuilder { identity: None, listen: Vec::new(), port: 0, bootstrap: Vec::new(), lan_discovery: true }
+    }
+
+    /// This node's name in every room.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.shared.node_id()
+    }
+
+    /// Addresses that others can use as their bootstrap, best first, as text.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let contact = self.shared.contact();
+        contact.addresses.iter().filter_map(|a| dialable(a, &contact.node)).map(|a| a.to_string()).collect()
+    }
+
+    /// Creates a room with this node as its owner, root and first speaker. Await the result.
+    #[must_use]
+    pub fn create(&self, access: Access) -> Create {
+        Create {
+            node: self.clone(),
+            access,
+            options: CreateOptions { title: String::new(), fan_out: DEFAULT_FAN_OUT, speakers: Speakers::Everyone },
+        }
+    }
+
+    /// Joins a room. Await the result; it is there once a parent has taken us.
+    #[must_use]
+    pub fn join(&self, ticket: &Ticket, credentials: impl Into<Credentials>) -> Join {
+        Join {
+            node: self.clone(),
+            ticket: ticket.clone(),
+            credentials: credentials.into(),
+            options: JoinOptions { fan_out: DEFAULT_FAN_OUT, by: JoinBy::Probe },
+        }
+    }
+
+    /// Reads a room's graph out of the DHT, without joining.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] when the room cannot be found or opened.
+    pub async fn snapshot(
+        &self,
+        ticket: &Ticket,
+        credentials: impl Into<Credentials> + Send,
+    ) -> Result<Snapshot, SnapshotError> {
+        snapshot::of_ticket(&self.shared, ticket, &credentials.into()).await
+    }
+
+    /// Closes the sockets. Rooms that were not left are left without a word.
+    pub async fn close(self) {
+        self.shared.engine.close_all().await;
+        self.shared.signal.close().await;
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct CreateOptions {
+    pub(crate) title: String,
+    pub(crate) fan_out: u8,
+    pub(crate) speakers: Speakers,
+}
+
+/// A room about to be created; see [`Node::create`].
+#[derive(Debug)]
+#[must_use = "await it to create the room"]
+pub struct Create {
+    node: Node,
+    access: Access,
+    options: CreateOptions,
+}
+
+impl Create {
+    /// What the room is called, for people; at most 200 bytes. Default: nothing.
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.options.title = title.into();
+        self
+    }
+
+    /// How many participants the owner itself serves: 1-64. Default: 4.
+    pub fn fan_out(mut self, fan_out: u8) -> Self {
+        self.options.fan_out = fan_out;
+        self
+    }
+
+    /// Who may publish. Default: every member, up to five at a time. The owner always may.
+    pub fn speakers(mut self, speakers: Speakers) -> Self {
+        self.options.speakers = speakers;
+        self
+    }
+}
+
+impl IntoFuture for Create {
+    type Output = Result<Room, CreateError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            if self.options.title.len() > 200 {
+                return Err(CreateError::Title);
+            }
+            if !(1..=MAX_FAN_OUT).contains(&self.options.fan_out) {
+                return Err(CreateError::FanOut);
+            }
+            driver::create(self.node.shared, self.access, self.options).await
+        })
+    }
+}
+
+/// How a joining node finds an open spot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum JoinBy {
+    /// Ask the entry participants. Fast.
+    #[default]
+    Probe,
+    /// Read the participants' records in the DHT, from the root down. Slower, asks nobody.
+    Walk,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct JoinOptions {
+    pub(crate) fan_out: u8,
+    pub(crate) by: JoinBy,
+}
+
+/// A room about to be joined; see [`Node::join`].
+#[derive(Debug)]
+#[must_use = "await it to join the room"]
+pub struct Join {
+    node: Node,
+    ticket: Ticket,
+    credentials: Credentials,
+    options: JoinOptions,
+}
+
+impl Join {
+    /// How many others this participant serves: 0-64. Default: 4.
+    pub fn fan_out(mut self, fan_out: u8) -> Self {
+        self.options.fan_out = fan_out;
+        self
+    }
+
+    /// Serve nobody: the same as a fan-out of 0. For metered or weak uplinks.
+    pub fn leaf(self) -> Self {
+        self.fan_out(0)
+    }
+
+    /// How to find an open spot. Default: [`JoinBy::Probe`].
+    pub fn by(mut self, by: JoinBy) -> Self {
+        self.options.by = by;
+        self
+    }
+}
+
+impl IntoFuture for Join {
+    type Output = Result<Room, JoinError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            if self.options.fan_out > MAX_FAN_OUT {
+                return Err(JoinError::FanOut);
+            }
+            driver::join(self.node.shared, &self.ticket, &self.credentials, self.options).await
+        })
+    }
+}
+
+/// A fresh node key, from the operating system's randomness.
+#[must_use]
+pub fn generate_key() -> SigningKey {
+    SigningKey::from_bytes(&random())
+}
+
+/// Joins a room with a node of default settings, which lives as long as the room does.
+///
+/// # Errors
+/// [`JoinError`]; a node that could not start is [`JoinError::Start`].
+pub async fn join(ticket: Ticket, credentials: impl Into<Credentials>) -> Result<Room, JoinError> {
+    Node::builder().start().await?.join(&ticket, credentials).await
+}

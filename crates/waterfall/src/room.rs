@@ -1,0 +1,200 @@
+//! A room we are in.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use waterfall_keys::TrackOpener;
+use waterfall_media::forward::GroupId;
+use waterfall_wire::{AccessKind, Contact, NodeId, RoomId, Ticket};
+
+use crate::driver::{Command, Secrets};
+use crate::event::{Event, Events};
+use crate::node::Shared;
+use crate::publish::{Publisher, TrackSpec};
+use crate::snapshot::{self, Snapshot};
+use crate::status::Status;
+use crate::subscribe::{Select, Track, TrackInfo};
+use crate::{PublishError, SnapshotError, SubscribeError};
+
+/// Entry participants in a ticket.
+const TICKET_ENTRIES: usize = 3;
+
+/// How leaving went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeaveReport {
+    /// Children that found another parent before we were gone.
+    pub children_handed_over: usize,
+}
+
+/// A room we are in. Clones are the same participant; when the last one is dropped, and no
+/// [`Publisher`] is left either, the room is left without a word. Prefer [`Room::leave`].
+#[derive(Clone)]
+pub struct Room {
+    shared: Arc<Shared>,
+    secrets: Arc<Secrets>,
+    group: GroupId,
+    commands: mpsc::Sender<Command>,
+    status: watch::Receiver<Status>,
+    catalogue: watch::Receiver<Arc<[TrackInfo]>>,
+    events: broadcast::Sender<Event>,
+    published: Arc<AtomicU64>,
+    known: Vec<Contact>,
+}
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Room").field("id", &self.secrets.room).finish_non_exhaustive()
+    }
+}
+
+impl Room {
+    #[expect(clippy::too_many_arguments, reason = "one call, in the one place that opens rooms")]
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        secrets: Arc<Secrets>,
+        group: GroupId,
+        commands: mpsc::Sender<Command>,
+        status: watch::Receiver<Status>,
+        catalogue: watch::Receiver<Arc<[TrackInfo]>>,
+        events: broadcast::Sender<Event>,
+        published: Arc<AtomicU64>,
+        known: Vec<Contact>,
+    ) -> Self {
+        Self { shared, secrets, group, commands, status, catalogue, events, published, known }
+    }
+
+    /// The room's name.
+    #[must_use]
+    pub fn id(&self) -> RoomId {
+        self.secrets.room
+    }
+
+    /// What the owner calls the room; may be empty.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.secrets.charter.title
+    }
+
+    /// What opens the room.
+    #[must_use]
+    pub fn access(&self) -> AccessKind {
+        self.secrets.access()
+    }
+
+    /// This node's name in the room.
+    #[must_use]
+    pub fn node_id(&self) -> NodeId {
+        self.shared.node_id()
+    }
+
+    /// An invitation with this node's present addresses in it. Whoever has the ticket can find the
+    /// room, and enter it if it is open.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        let entries = std::iter::once(self.shared.contact()).chain(self.known.iter().cloned());
+        self.secrets.ticket(self.shared.bootstrap_addresses(), entries.take(TICKET_ENTRIES).collect())
+    }
+
+    /// Starts a track. It is listed for everyone at once.
+    ///
+    /// # Errors
+    /// As [`Room::publish_all`].
+    pub async fn publish(&self, spec: TrackSpec) -> Result<Publisher, PublishError> {
+        let mut started = self.publish_all(vec![spec]).await?;
+        started.pop().ok_or(PublishError::Closed)
+    }
+
+    /// Starts several tracks that belong together; viewers hear of all of them at once. One
+    /// publisher for each spec, in order.
+    ///
+    /// # Errors
+    /// [`PublishError`] when this node may not speak, the room or the node has too many tracks, or
+    /// the room has been left. Then none is started.
+    pub async fn publish_all(&self, specs: Vec<TrackSpec>) -> Result<Vec<Publisher>, PublishError> {
+        let (reply, started) = oneshot::channel();
+        let command = Command::Publish { specs: specs.clone(), reply };
+        self.commands.send(command).await.map_err(|_| PublishError::Closed)?;
+        let started = started.await.map_err(|_| PublishError::Closed)??;
+        let publisher = |((id, sealer), spec): ((_, _), &TrackSpec)| {
+            let (shared, commands) = (self.shared.clone(), self.commands.clone());
+            Publisher::new(id, spec, sealer, shared, self.group, commands, self.published.clone())
+        };
+        Ok(started.into_iter().zip(&specs).map(publisher).collect())
+    }
+
+    /// The tracks of all speakers, ended ones included while their speakers list them.
+    #[must_use]
+    pub fn catalogue(&self) -> watch::Receiver<Arc<[TrackInfo]>> {
+        self.catalogue.clone()
+    }
+
+    /// Subscribes to a track; waits until there is one that fits. What this participant still
+    /// holds of the track, from its last key frame on, comes first.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when the room ends or is left before such a track appears.
+    pub async fn subscribe(&self, which: impl Into<Select>) -> Result<Track, SubscribeError> {
+        let which = which.into();
+        let mut catalogue = self.catalogue.clone();
+        let ended = self.ended();
+        tokio::pin!(ended);
+        let info = loop {
+            if let Some(info) = which.find(&catalogue.borrow_and_update()) {
+                break info.clone();
+            }
+            tokio::select! {
+                changed = catalogue.changed() => changed.map_err(|_| SubscribeError::Closed)?,
+                () = &mut ended => return Err(SubscribeError::Ended),
+            }
+        };
+        let opener = TrackOpener::new(&self.secrets.epoch_key, info.speaker, info.id, info.start);
+        let packets = self.shared.engine.subscribe(self.group, info.id.0);
+        Ok(Track::new(info, packets, opener, self.catalogue.clone()))
+    }
+
+    /// The whole room's graph, read from the participants' records in the DHT. Costs a few
+    /// look-ups per relay; participants appear a few seconds after they have joined.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Closed`] after the room was left.
+    pub async fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
+        if self.commands.is_closed() {
+            return Err(SnapshotError::Closed);
+        }
+        Ok(snapshot::read(&self.shared.signal, &self.secrets).await)
+    }
+
+    /// Parent, children, depth and what each link has carried; renewed twice a second.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Resolves once the owner has said that the room is over, or the room has been left.
+    pub async fn ended(&self) {
+        let mut status = self.status.clone();
+        // An error means that the driver is gone, and the room with it.
+        let _left = status.wait_for(|status| status.ended).await;
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.events.subscribe())
+    }
+
+    /// Leaves, after the children have found other parents (at most two seconds). The owner's
+    /// leaving ends the room: everyone is told, and the owner serves on for some seconds until
+    /// its children have what they miss.
+    pub async fn leave(self) -> LeaveReport {
+        let (reply, report) = oneshot::channel();
+        // Gone already: then there is nobody to hand over.
+        let gone = LeaveReport { children_handed_over: 0 };
+        if self.commands.send(Command::Leave { reply }).await.is_err() {
+            return gone;
+        }
+        report.await.unwrap_or(gone)
+    }
+}
