@@ -103,7 +103,8 @@ impl Tree {
                     self.children.values().map(Child::spots).filter(|s| !s.is_empty()).collect();
                 self.ledger.redirect(self.now, &subtrees)
             }
-            Refusal::NoRoute | Refusal::Leaving | Refusal::NotFeasible => self.outside(),
+            Refusal::Leaving => self.outside(),
+            // Whoever is cut off knows only others of whom the same may be true.
             _ => Vec::new(),
         };
         spots.retain(|spot| spot.contact.node != caller);

@@ -41,7 +41,7 @@ pub const OVERLAP: Duration = Duration::from_millis(250);
 /// The first pause of a search that found nobody; doubles up to [`BACKOFF_CAP`]. About one link
 /// setup, after which a full relay knows its new children's spots.
 pub const BACKOFF_BASE: Duration = Duration::from_millis(250);
-/// The longest pause of a search. Someone with a (starving) parent pauses four times as long.
+/// The longest pause of a search. Someone who has a parent, though a starving one, pauses longer.
 pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
 /// An unanswered `Fetch` counts as having found nobody.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
@@ -58,6 +58,9 @@ pub const SILENT_CHILD_EVICTION: Duration = Duration::from_millis(250);
 pub const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
 /// A record that did not change is published again after this, half its life.
 pub const PUBLISH_REFRESH: Duration = Duration::from_secs(300);
+
+/// What repeats by itself does so no faster.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How a participant behaves. Setters take `self` and return it.
 #[derive(Debug, Clone)]
@@ -148,10 +151,10 @@ impl Config {
     }
 
     /// The root's pace, default [`COUNTER_INTERVAL`]. The same for all in a room: slower than a
-    /// fifth of their [`COUNTER_LIMIT`] makes them leave good parents.
+    /// fifth of their [`COUNTER_LIMIT`] makes them leave good parents. At least 10 ms.
     #[must_use]
     pub fn counter_interval(mut self, span: Duration) -> Self {
-        self.counter_interval = span;
+        self.counter_interval = span.max(MIN_INTERVAL);
         self
     }
 
@@ -185,11 +188,11 @@ impl Config {
     }
 
     /// First and longest pause of a search, defaults [`BACKOFF_BASE`] and [`BACKOFF_CAP`]. Short
-    /// pauses find a returning root sooner and ask the DHT more.
+    /// pauses find a returning root sooner and ask the DHT more. At least 10 ms.
     #[must_use]
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
-        self.backoff_base = base;
-        self.backoff_cap = cap.max(base);
+        self.backoff_base = base.max(MIN_INTERVAL);
+        self.backoff_cap = cap.max(self.backoff_base);
         self
     }
 

@@ -63,20 +63,26 @@ impl Ledger {
     pub(crate) fn redirect(&mut self, now: Timestamp, subtrees: &[&[Spot]]) -> Vec<Spot> {
         self.promises.retain(|(_, until)| *until > now);
         self.turn = self.turn.wrapping_add(1);
-        let mut spots = interleave(subtrees, self.turn % subtrees.len().max(1));
-        for spot in &mut spots {
-            let promised = self.promises.iter().filter(|(node, _)| *node == spot.contact.node).count();
-            spot.free = spot.free.saturating_sub(u8::try_from(promised).unwrap_or(u8::MAX));
-        }
-        // What is promised away may come back, so it stays on the list, but last.
-        let (open, promised): (Vec<_>, Vec<_>) = spots.into_iter().partition(|spot| spot.free > 0);
-        let mut chosen = nearest(open);
-        if let Some(first) = chosen.first() {
+        let spots = self.weighed(now, interleave(subtrees, self.turn % subtrees.len().max(1)));
+        if let Some(first) = spots.first().filter(|spot| spot.free > 0) {
             if self.promises.len() == MAX_PROMISES {
                 self.promises.pop_front();
             }
             self.promises.push_back((first.contact.node, now + PROMISE));
         }
+        spots
+    }
+
+    /// Spots less what is promised of them, nearest the root first. What is promised away may come
+    /// back, so it stays on the list, but last.
+    pub(crate) fn weighed(&self, now: Timestamp, spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
+        let less_promised = |mut spot: Spot| {
+            let standing = self.promises.iter().filter(|(node, until)| *node == spot.contact.node && *until > now);
+            spot.free = spot.free.saturating_sub(u8::try_from(standing.count()).unwrap_or(u8::MAX));
+            spot
+        };
+        let (open, promised): (Vec<_>, Vec<_>) = spots.into_iter().map(less_promised).partition(|spot| spot.free > 0);
+        let mut chosen = nearest(open);
         let left = MAX_SPOTS - chosen.len();
         chosen.extend(nearest(promised).into_iter().take(left));
         chosen

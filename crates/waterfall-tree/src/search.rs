@@ -11,12 +11,18 @@ const MAX_KNOWN: usize = 64;
 /// Redirects followed in one round: with the subtree's nearest spots in each, that is deeper than
 /// trees of sane size. A circle of liars costs this many calls per round.
 const MAX_REDIRECTS: u32 = 8;
+/// Calls in one round that may end at someone who is cut off as well, or at nobody. So many in a
+/// row mean a wide outage, where it is better to ask again at the top than to ask everyone.
+const MAX_SETBACKS: u32 = 3;
 /// Rounds after which the pause no longer grows.
 const MAX_DOUBLINGS: u32 = 16;
 
 /// Where a candidate is known from; the earlier are tried first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
+    /// The root, when it is the parent that was lost: when it returns, tier 1 should find it first.
+    /// However often it does not answer, each later round begins with it.
+    LostRoot,
     /// A leaving parent's plan, in its order.
     HandOver,
     /// A spot: the rescue plan, a redirect, a fetch. Nearest the root first.
@@ -31,6 +37,8 @@ pub(crate) enum Source {
 
 #[derive(Debug, Clone)]
 struct Candidate {
+    /// How often it was no help, since it was last named by someone who should know.
+    setbacks: u32,
     source: Source,
     depth: u16,
     batch: Reverse<u32>,
@@ -40,8 +48,8 @@ struct Candidate {
 
 impl Candidate {
     /// Later batches first among equals: a redirect is fresher than what led to it.
-    fn key(&self) -> (Source, u16, Reverse<u32>, usize) {
-        (self.source, self.depth, self.batch, self.place)
+    fn key(&self) -> (u32, Source, u16, Reverse<u32>, usize) {
+        (self.setbacks, self.source, self.depth, self.batch, self.place)
     }
 }
 
@@ -52,23 +60,35 @@ pub(crate) struct Search {
     tried: BTreeSet<NodeId>,
     batches: u32,
     redirects: u32,
+    setbacks: u32,
     round: u32,
     fetched: bool,
 }
 
 impl Search {
-    pub(crate) fn add(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>) {
+    /// Adds what was known before this search. Who was no help stays so.
+    pub(crate) fn recall(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>) {
+        self.add(source, spots, false);
+    }
+
+    /// Adds spots that someone has just named.
+    pub(crate) fn learn(&mut self, spots: impl IntoIterator<Item = Spot>) {
+        self.add(Source::Spot, spots, true);
+    }
+
+    fn add(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>, fresh: bool) {
         self.batches = self.batches.wrapping_add(1);
         for (place, spot) in spots.into_iter().enumerate() {
             let depth = if matches!(source, Source::HandOver | Source::Path) { 0 } else { spot.depth };
-            let new = Candidate { source, depth, batch: Reverse(self.batches), place, contact: spot.contact };
+            let mut new =
+                Candidate { setbacks: 0, source, depth, batch: Reverse(self.batches), place, contact: spot.contact };
             match self.known.iter_mut().find(|c| c.contact.node == new.contact.node) {
                 Some(old) if new.source <= old.source => {
-                    let addresses = std::mem::take(&mut old.contact.addresses);
-                    *old = new;
-                    if old.contact.addresses.is_empty() {
-                        old.contact.addresses = addresses;
+                    new.setbacks = if fresh || source == Source::LostRoot { 0 } else { old.setbacks };
+                    if new.contact.addresses.is_empty() {
+                        new.contact.addresses.append(&mut old.contact.addresses);
                     }
+                    *old = new;
                 }
                 Some(_) => {}
                 None => self.known.push(new),
@@ -82,18 +102,30 @@ impl Search {
     pub(crate) fn redirect(&mut self, spots: Vec<Spot>) {
         self.redirects += 1;
         if self.redirects <= MAX_REDIRECTS {
-            self.add(Source::Spot, spots.into_iter().take(MAX_SPOTS));
+            self.learn(spots.into_iter().take(MAX_SPOTS));
         }
     }
 
-    /// The next to call, each once a round.
+    /// The next to call, each once a round; none when the round is over.
     pub(crate) fn next(&mut self, usable: impl Fn(&NodeId) -> bool) -> Option<(Source, Contact)> {
+        if self.setbacks >= MAX_SETBACKS {
+            return None;
+        }
         let found = self.known.iter().find(|c| !self.tried.contains(&c.contact.node) && usable(&c.contact.node))?;
         self.tried.insert(found.contact.node);
         Some((found.source, found.contact.clone()))
     }
 
-    /// Drops a candidate that cannot be reached or wants nothing of us.
+    /// A candidate is cut off as well, or does not answer: the others come first from now on.
+    pub(crate) fn set_back(&mut self, node: &NodeId) {
+        self.setbacks += 1;
+        for candidate in self.known.iter_mut().filter(|c| c.contact.node == *node && c.source != Source::LostRoot) {
+            candidate.setbacks = candidate.setbacks.saturating_add(1);
+        }
+        self.known.sort_by_key(Candidate::key);
+    }
+
+    /// Drops a candidate that wants nothing of us.
     pub(crate) fn forget(&mut self, node: &NodeId) {
         self.known.retain(|c| c.contact.node != *node);
     }
@@ -108,6 +140,7 @@ impl Search {
         self.round = self.round.saturating_add(1);
         self.tried.clear();
         self.redirects = 0;
+        self.setbacks = 0;
         self.fetched = false;
     }
 
@@ -132,14 +165,29 @@ mod tests {
     #[test]
     fn plan_then_spots_nearest_the_root_then_the_path() {
         let mut search = Search::default();
-        search.add(Source::Path, [spot(7, 2), spot(8, 1)]);
-        search.add(Source::Spot, [spot(1, 3), spot(2, 1)]);
-        search.add(Source::HandOver, [spot(5, 9), spot(6, 0)]);
+        search.recall(Source::Path, [spot(7, 2), spot(8, 1)]);
+        search.learn([spot(1, 3), spot(2, 1)]);
+        search.recall(Source::HandOver, [spot(5, 9), spot(6, 0)]);
         search.redirect(vec![spot(3, 1)]);
         assert_eq!(order(&mut search), [5, 6, 3, 2, 1, 7, 8]);
         assert_eq!(order(&mut search), [0u8; 0]);
         search.next_round();
         assert_eq!(order(&mut search).len(), 7);
+    }
+
+    #[test]
+    fn who_was_no_help_is_asked_last_until_named_again() {
+        let mut search = Search::default();
+        search.learn((1..=5).map(|n| spot(n, n.into())));
+        for n in 1..=3 {
+            assert_eq!(search.next(|_| true).unwrap().1.node.0[0], n);
+            search.set_back(&NodeId([n; 32]));
+        }
+        assert!(search.next(|_| true).is_none(), "the round is over");
+        search.next_round();
+        search.recall(Source::Spot, [spot(1, 1)]);
+        search.learn([spot(2, 2)]);
+        assert_eq!(order(&mut search), [2, 4, 5, 1, 3]);
     }
 
     #[test]
@@ -149,7 +197,7 @@ mod tests {
             search.redirect((0..100).map(|m| spot(n ^ m, u16::from(m))).collect());
         }
         assert!(order(&mut search).len() <= MAX_SPOTS * MAX_REDIRECTS as usize);
-        search.add(Source::Spot, (0..=255).map(|n| spot(n, 1)));
+        search.learn((0..=255).map(|n| spot(n, 1)));
         assert_eq!(search.known.len(), MAX_KNOWN);
     }
 

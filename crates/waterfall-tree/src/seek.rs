@@ -19,9 +19,11 @@ const MAX_FETCHED: usize = 64;
 /// the root's (it started again with a smaller one, or someone lied). Then the children are let
 /// go, so that everyone can begin anew.
 const INFEASIBLE_LIMIT: Duration = Duration::from_secs(10);
-/// Someone who has a parent, though a starving one, searches less often than an orphan: the orphan
-/// above is the one to act.
-const STARVING_BACKOFF: u32 = 4;
+/// Someone who has a parent, though a starving one, searches this much less often than an orphan:
+/// the orphan above is the one to act, and when a lost root returns, tier 1 should find it first.
+const STARVING_BASE: u32 = 4;
+/// As above, of the longest pause: a minute.
+const STARVING_CAP: u32 = 12;
 
 impl Tree {
     fn needs_parent(&self) -> bool {
@@ -65,8 +67,8 @@ impl Tree {
         if let Some((_, contact)) = next {
             self.call(contact, search);
         } else if !self.timers.is_set(Timer::Fetch) {
-            let cap = self.config.backoff_cap * if self.parent.is_some() { STARVING_BACKOFF } else { 1 };
-            let pause = search.growing(self.config.backoff_base, cap);
+            let (slow_base, slow_cap) = if self.parent.is_some() { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
+            let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
@@ -86,22 +88,25 @@ impl Tree {
     pub(crate) fn filled(&self, mut search: Search) -> Search {
         let Some(parent) = self.parent.as_ref().or(self.lost.as_ref()) else { return search };
         let Down { path, outside, beside, .. } = &parent.down;
-        search.add(Source::HandOver, parent.leaving.iter().flatten().cloned());
-        search.add(Source::Spot, outside.iter().cloned());
+        search.recall(Source::HandOver, parent.leaving.iter().flatten().cloned());
+        search.recall(Source::Spot, outside.iter().cloned());
         let known = |node: &NodeId| outside.iter().find(|spot| spot.contact.node == *node).map(|s| s.contact.clone());
         let above = path.iter().rev().skip(1).map(|node| known(node).unwrap_or_else(|| Contact::new(*node, [])));
-        search.add(Source::Path, above.map(|contact| Spot { contact, depth: 0, free: 0 }));
+        search.recall(Source::Path, above.map(|contact| Spot { contact, depth: 0, free: 0 }));
         if self.parent.is_none() {
-            search.add(Source::LostParent, [parent.as_spot()]);
+            search.recall(Source::LostParent, [parent.as_spot()]);
         }
-        search.add(Source::Beside, beside.iter().filter(|spot| spot.contact.node != parent.id()).cloned());
+        search.recall(Source::Beside, beside.iter().filter(|spot| spot.contact.node != parent.id()).cloned());
         search
     }
 
     pub(crate) fn next_round(&mut self) {
         if let Some(mut search) = self.search.take() {
             search.next_round();
-            self.search = Some(self.filled(search));
+            let mut search = self.filled(search);
+            let lost = self.lost.as_ref().filter(|lost| self.parent.is_none() && lost.down.path.len() == 1);
+            search.recall(Source::LostRoot, lost.map(Parent::as_spot));
+            self.search = Some(search);
         }
     }
 
@@ -114,7 +119,7 @@ impl Tree {
             spots.swap(last, usize::try_from(other).expect("at most 63"));
         }
         if let Some(search) = &mut self.search {
-            search.add(Source::Spot, spots);
+            search.learn(spots);
         }
     }
 
@@ -156,14 +161,16 @@ impl Tree {
 
     pub(crate) fn unreachable(&mut self, peer: NodeId) {
         if let Some(search) = &mut self.search {
-            search.forget(&peer);
+            search.set_back(&peer);
         }
     }
 
     pub(crate) fn refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
         if let Some(search) = &mut self.search {
-            if reason == Refusal::Denied {
-                search.forget(&peer);
+            match reason {
+                Refusal::Denied => search.forget(&peer),
+                Refusal::NoRoute => search.set_back(&peer),
+                _ => {}
             }
             search.redirect(spots);
         }
@@ -203,7 +210,7 @@ impl Tree {
     /// The edge to the new parent stands; the old one, if it feeds, goes on for a while beside it.
     fn adopt(&mut self, down: Down) {
         let Some(attempt) = self.attempt.take() else { return };
-        for timer in [Timer::Call, Timer::Retry, Timer::Fetch, Timer::Patience] {
+        for timer in [Timer::Call, Timer::Retry, Timer::Fetch, Timer::Patience, Timer::Summary] {
             self.timers.clear(timer);
         }
         self.search = None;

@@ -13,7 +13,11 @@ impl Tree {
     /// ([`waterfall_wire::MAX_SPOTS`]), from this participant's subtree; empty without a way to
     /// the root.
     #[must_use]
-    pub fn open_spots(&self, _now: Timestamp) -> Vec<Spot> {
+    pub fn open_spots(&self, now: Timestamp) -> Vec<Spot> {
+        self.ledger.weighed(now.max(self.now), self.spots())
+    }
+
+    fn spots(&self) -> Vec<Spot> {
         let own = Some(self.own_spot()).filter(|spot| spot.free > 0);
         let below = if self.is_serving() { self.spots_below(None, 0) } else { Vec::new() };
         nearest(own.into_iter().chain(below))
@@ -47,7 +51,7 @@ impl Tree {
     pub(crate) fn summary(&self) -> Summary {
         let size = self.attached().fold(1u32, |sum, (_, child)| sum.saturating_add(child.summary.size));
         let height = self.attached().map(|(_, child)| child.summary.height.saturating_add(1)).max().unwrap_or(0);
-        Summary { size, height, spots: self.open_spots(self.now) }
+        Summary { size, height, spots: self.spots() }
     }
 
     fn own_spot(&self) -> Spot {
@@ -144,7 +148,7 @@ impl Tree {
     }
 
     pub(crate) fn tell_parent(&mut self) {
-        let Some(parent) = self.parent.as_ref().map(Parent::id) else { return };
+        let Some(parent) = self.parent.as_ref().filter(|parent| !parent.silent).map(Parent::id) else { return };
         if self.timers.is_set(Timer::Summary) || self.phase != Phase::Active {
             return;
         }

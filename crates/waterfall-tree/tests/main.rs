@@ -1,0 +1,11 @@
+//! Whole rooms in memory, by seed: every message goes through the wire format, every event is
+//! followed by a check of what must always hold.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod hostile;
+mod join;
+mod leave;
+mod random;
+mod relay_loss;
+mod root_loss;
+mod world;

@@ -1,0 +1,125 @@
+//! Any sequence of what can happen to a room, against what must hold of every room.
+
+use proptest::prelude::*;
+use waterfall_tree::Input;
+
+use crate::world::{Faults, World};
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Join { fan_out: u8 },
+    Kill { which: usize },
+    Leave { which: usize },
+    CutFromParent { which: usize },
+    MendAll,
+    RootVanishes,
+    RootReturns,
+    Wait { millis: u64 },
+}
+
+fn any_operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        8 => (0u8..5).prop_map(|fan_out| Operation::Join { fan_out }),
+        3 => any::<usize>().prop_map(|which| Operation::Kill { which }),
+        3 => any::<usize>().prop_map(|which| Operation::Leave { which }),
+        2 => any::<usize>().prop_map(|which| Operation::CutFromParent { which }),
+        1 => Just(Operation::MendAll),
+        1 => Just(Operation::RootVanishes),
+        1 => Just(Operation::RootReturns),
+        8 => (1u64..3_000).prop_map(|millis| Operation::Wait { millis }),
+    ]
+}
+
+struct Room {
+    world: World,
+    cuts: Vec<(usize, usize)>,
+    counter: u64,
+}
+
+impl Room {
+    fn perform(&mut self, operation: &Operation) {
+        let viewers: Vec<usize> = self.world.living().into_iter().filter(|at| *at != 0).collect();
+        let pick = |which: usize| viewers.get(which % viewers.len().max(1)).copied();
+        match *operation {
+            Operation::Join { fan_out } => {
+                self.world.join(fan_out);
+            }
+            Operation::Kill { which } => {
+                if let Some(at) = pick(which) {
+                    self.world.kill(at);
+                }
+            }
+            Operation::Leave { which } => {
+                if let Some(at) = pick(which) {
+                    self.world.input(at, Input::Leave);
+                }
+            }
+            Operation::CutFromParent { which } => {
+                if let Some((at, parent)) = pick(which).and_then(|at| Some((at, self.world.parent(at)?))) {
+                    self.world.cut(parent, at);
+                    self.cuts.push((parent, at));
+                }
+            }
+            Operation::MendAll => {
+                for (a, b) in std::mem::take(&mut self.cuts) {
+                    self.world.mend(a, b);
+                }
+            }
+            Operation::RootVanishes => {
+                if self.world.nodes[0].alive {
+                    self.world.kill(0);
+                }
+            }
+            Operation::RootReturns => {
+                if !self.world.nodes[0].alive {
+                    self.counter += 1_000_000;
+                    self.world.restart_root(self.counter);
+                }
+            }
+            Operation::Wait { millis } => self.world.run(millis),
+        }
+    }
+}
+
+fn run(seed: u64, faults: Faults, operations: &[Operation]) {
+    let mut room = Room { world: World::new(seed, 3), cuts: Vec::new(), counter: 0 };
+    room.world.faults = faults;
+    // Enough that relays can fall without emptying the room.
+    for _ in 0..8 {
+        room.world.join(2);
+        room.world.run(40);
+    }
+    for operation in operations {
+        room.perform(operation);
+    }
+    room.perform(&Operation::MendAll);
+    room.perform(&Operation::RootReturns);
+    room.world.faults = Faults::default();
+    // A room of leaves alone has no place for all: let there be some relays.
+    for _ in 0..3 {
+        room.world.join(4);
+    }
+    room.world.until("everyone is connected after the last fault", 60_000, World::is_connected);
+    room.world.run(20_000);
+    assert!(room.world.is_connected());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_everyone_is_connected_in_the_end(
+        seed in any::<u32>(),
+        operations in prop::collection::vec(any_operation(), 1..60),
+    ) {
+        run(u64::from(seed), Faults::default(), &operations);
+    }
+
+    #[test]
+    fn and_so_with_calls_that_get_lost(
+        seed in any::<u32>(),
+        operations in prop::collection::vec(any_operation(), 1..40),
+    ) {
+        run(u64::from(seed), Faults { lost: 15, duplicated: 15, delayed: 15 }, &operations);
+    }
+}
