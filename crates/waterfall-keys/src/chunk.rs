@@ -27,7 +27,6 @@ use zeroize::Zeroizing;
 use crate::{Password, RoomKey, random};
 
 const MAGIC: &[u8; 20] = b"waterfall/room-key/1";
-const LITERAL_LEN: usize = MAGIC.len() + 32;
 const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
 const AEAD: AEADAlgorithm = AEADAlgorithm::OCB;
 /// Length of the tag of every AEAD mode in RFC 9580 (§9.6), in bytes.
@@ -246,16 +245,10 @@ fn read_encrypted(mut encrypted: PacketParser<'_>, session: &SessionKey) -> Resu
         }
         next = parser.next().map_err(malformed)?.1;
     }
-    match next {
-        PacketParserResult::EOF(end) if end.is_message().is_ok() => key.ok_or(ChunkError::Malformed),
-        _ => Err(ChunkError::Malformed),
-    }
+    key.ok_or(ChunkError::Malformed)
 }
 
 fn parse_literal(body: &[u8]) -> Result<RoomKey, ChunkError> {
-    if body.len() != LITERAL_LEN {
-        return Err(ChunkError::Malformed);
-    }
     let key = body.strip_prefix(MAGIC).and_then(|key| <[u8; 32]>::try_from(key).ok());
     key.map(RoomKey::from_bytes).ok_or(ChunkError::Malformed)
 }
