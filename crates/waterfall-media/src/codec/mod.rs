@@ -25,7 +25,6 @@ pub enum Kind {
 
 /// How the frames of a track are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Codec {
     /// VP8 (RFC 6386), one frame as the encoder made it.
     Vp8,

@@ -136,6 +136,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    /// Bytes so far.
+    pub(super) fn len(&self) -> u64 {
+        self.out.len() as u64
+    }
+
     /// Id and size of an element; its content comes next.
     pub(super) fn header(&mut self, id: u32, size: u64) -> &mut Self {
         self.id(id);
@@ -175,6 +180,11 @@ impl Builder {
         self.header(id, content.len() as u64);
         self.out.put_slice(content);
         self
+    }
+
+    /// An element that means nothing and takes `len` bytes in all, at least 2 and at most 128.
+    pub(super) fn void(&mut self, len: usize) -> &mut Self {
+        self.bytes(super::ids::VOID, &[0; 126][..len - 2])
     }
 
     /// An element whose content `build` appends.

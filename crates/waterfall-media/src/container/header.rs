@@ -15,8 +15,58 @@ const APP: &[u8] = concat!("waterfall ", env!("CARGO_PKG_VERSION")).as_bytes();
 /// What Opus needs to settle (RFC 7845 §4.6).
 const OPUS_SEEK_PRE_ROLL: Duration = Duration::from_millis(80);
 
-/// The head of a file with these tracks, up to where the first cluster comes.
-pub(super) fn build(tracks: &[TrackInfo], options: WriterOptions) -> Result<Bytes, WriteError> {
+/// Takes a SeekHead of three entries.
+const SEEK_HEAD_LEN: usize = 80;
+/// Takes a Duration.
+const DURATION_LEN: usize = 11;
+
+/// The beginning of a file, up to where the first cluster comes, and what is filled in at the end if
+/// the sink can seek. Offsets count from the start of the file.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub bytes: Bytes,
+    pub places: Places,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    /// The segment's size, in eight bytes.
+    pub segment_size: u64,
+    /// Where the segment's content begins; positions inside the file count from here.
+    pub segment: u64,
+    pub seek_head: u64,
+    pub duration: u64,
+    info: u64,
+    tracks: u64,
+}
+
+impl Places {
+    /// The SeekHead, filled up to the room there is.
+    pub(super) fn seek_head(&self, cues: Option<u64>) -> Bytes {
+        let mut file = Builder::default();
+        file.master(ids::SEEK_HEAD, |head| {
+            let entries = [(ids::INFO, Some(self.info)), (ids::TRACKS, Some(self.tracks)), (ids::CUES, cues)];
+            for (id, at) in entries.into_iter().filter_map(|(id, at)| Some((id, at?))) {
+                head.master(ids::SEEK, |seek| {
+                    seek.bytes(ids::SEEK_ID, &id.to_be_bytes()).uint(ids::SEEK_POSITION, at - self.segment);
+                });
+            }
+        });
+        let rest = SEEK_HEAD_LEN - file.out.len();
+        file.void(rest);
+        file.out.freeze()
+    }
+}
+
+/// The Duration element, in ticks.
+pub(super) fn duration(ticks: f64) -> Bytes {
+    let mut file = Builder::default();
+    file.float(ids::DURATION, ticks);
+    file.out.freeze()
+}
+
+/// The head of a file with these tracks.
+pub(super) fn build(tracks: &[TrackInfo], options: WriterOptions) -> Result<Head, WriteError> {
     match tracks.len() {
         0 => return Err(WriteError::NoTracks),
         1..=MAX_TRACKS => {}
@@ -44,15 +94,29 @@ pub(super) fn build(tracks: &[TrackInfo], options: WriterOptions) -> Result<Byte
         header.uint(ids::DOC_TYPE_VERSION, 4).uint(ids::DOC_TYPE_READ_VERSION, 2);
     });
     file.header_of_unknown_size(ids::SEGMENT);
+    let segment = file.len();
+    file.void(SEEK_HEAD_LEN);
+    let info = file.len();
     file.master(ids::INFO, |info| {
+        // Last, so that its place is known from the end.
         info.uint(ids::TIMESTAMP_SCALE, options.scale).bytes(ids::MUXING_APP, APP).bytes(ids::WRITING_APP, APP);
+        info.void(DURATION_LEN);
     });
+    let tracks_at = file.len();
     file.master(ids::TRACKS, |list| {
         for (number, track) in (1..).zip(tracks) {
             list.master(ids::TRACK_ENTRY, |entry| put_entry(entry, number, track));
         }
     });
-    Ok(file.out.freeze())
+    let places = Places {
+        segment_size: segment - 8,
+        segment,
+        seek_head: segment,
+        duration: tracks_at - DURATION_LEN as u64,
+        info,
+        tracks: tracks_at,
+    };
+    Ok(Head { bytes: file.out.freeze(), places })
 }
 
 fn put_entry(entry: &mut Builder, number: u64, track: &TrackInfo) {

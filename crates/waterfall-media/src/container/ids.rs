@@ -12,8 +12,12 @@ pub(super) const VOID: u32 = 0xec;
 
 pub(super) const SEGMENT: u32 = 0x1853_8067;
 pub(super) const SEEK_HEAD: u32 = 0x114d_9b74;
+pub(super) const SEEK: u32 = 0x4dbb;
+pub(super) const SEEK_ID: u32 = 0x53ab;
+pub(super) const SEEK_POSITION: u32 = 0x53ac;
 pub(super) const INFO: u32 = 0x1549_a966;
 pub(super) const TIMESTAMP_SCALE: u32 = 0x002a_d7b1;
+pub(super) const DURATION: u32 = 0x4489;
 pub(super) const MUXING_APP: u32 = 0x4d80;
 pub(super) const WRITING_APP: u32 = 0x5741;
 
@@ -54,6 +58,11 @@ pub(super) const BLOCK_DURATION: u32 = 0x9b;
 pub(super) const REFERENCE_BLOCK: u32 = 0xfb;
 
 pub(super) const CUES: u32 = 0x1c53_bb6b;
+pub(super) const CUE_POINT: u32 = 0xbb;
+pub(super) const CUE_TIME: u32 = 0xb3;
+pub(super) const CUE_TRACK_POSITIONS: u32 = 0xb7;
+pub(super) const CUE_TRACK: u32 = 0xf7;
+pub(super) const CUE_CLUSTER_POSITION: u32 = 0xf1;
 pub(super) const CHAPTERS: u32 = 0x1043_a770;
 pub(super) const TAGS: u32 = 0x1254_c367;
 pub(super) const ATTACHMENTS: u32 = 0x1941_a469;

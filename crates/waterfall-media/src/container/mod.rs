@@ -18,6 +18,7 @@ mod demuxer;
 mod ebml;
 mod header;
 mod ids;
+mod index;
 mod ivf;
 mod matroska;
 mod reader;

@@ -1,11 +1,12 @@
 //! Writes Matroska and WebM as a stream.
 
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::time::Duration;
 
 use super::ebml::Builder;
-use super::header;
+use super::header::{self, Head, Places};
 use super::ids;
+use super::index::Index;
 use super::track::TrackInfo;
 use crate::codec::{Codec, Kind};
 use crate::frame::Frame;
@@ -18,6 +19,7 @@ const MAX_CLUSTER: Duration = Duration::from_secs(5);
 const MAX_HELD: Duration = Duration::from_secs(1);
 const MAX_HELD_FRAMES: usize = 256;
 const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
+const CLUSTER_ID_LEN: u64 = 4;
 
 /// The kind of file to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,10 @@ pub struct Writer<W> {
     start: Start,
     cluster: Option<Cluster>,
     buffer: Builder,
+    /// Bytes written so far.
+    position: u64,
+    places: Places,
+    index: Index,
 }
 
 #[derive(Debug)]
@@ -110,7 +116,8 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// If the format does not allow the tracks, or the sink fails.
     pub fn new(mut sink: W, tracks: &[TrackInfo], options: WriterOptions) -> Result<Self, WriteError> {
-        sink.write_all(&header::build(tracks, options)?)?;
+        let Head { bytes, places } = header::build(tracks, options)?;
+        sink.write_all(&bytes)?;
         Ok(Self {
             sink,
             options,
@@ -118,6 +125,9 @@ impl<W: Write> Writer<W> {
             start: Start::Held(Vec::new()),
             cluster: None,
             buffer: Builder::default(),
+            position: bytes.len() as u64,
+            places,
+            index: Index::new(tracks.len()),
         })
     }
 
@@ -152,6 +162,44 @@ impl<W: Write> Writer<W> {
         Ok(self.sink)
     }
 
+    /// Like [`Writer::finish`] for a sink that can seek, such as a file: adds an index and the duration, so that
+    /// players can jump to any place. The sink must have been at its end when the writer was made.
+    ///
+    /// # Errors
+    /// If the sink fails. What was written before stays a valid file.
+    pub fn finish_seekable(mut self) -> Result<W, WriteError>
+    where
+        W: Seek,
+    {
+        self.release()?;
+        let cues = self.index.cues();
+        let clusters_end = self.position;
+        let cues_at = cues.as_ref().map(|_| clusters_end);
+        if let Some(cues) = cues {
+            self.sink.write_all(&cues)?;
+            self.position += cues.len() as u64;
+        }
+        let end = self.sink.stream_position()?;
+        let start = end.saturating_sub(self.position);
+        let sink = &mut self.sink;
+        let mut patch = |at: u64, bytes: &[u8]| {
+            sink.seek(SeekFrom::Start(start + at))?;
+            sink.write_all(bytes)
+        };
+        patch(self.places.seek_head, &self.places.seek_head(cues_at))?;
+        patch(self.places.duration, &header::duration(self.index.duration()))?;
+        // Where one cluster's size stays unknown the segment's must, too.
+        if let Some(clusters) = self.index.clusters(clusters_end) {
+            for (start, end) in clusters {
+                patch(start + CLUSTER_ID_LEN, &size_in_eight_bytes(end - start - CLUSTER_ID_LEN - 8))?;
+            }
+            patch(self.places.segment_size, &size_in_eight_bytes(self.position - self.places.segment))?;
+        }
+        self.sink.seek(SeekFrom::Start(end))?;
+        self.sink.flush()?;
+        Ok(self.sink)
+    }
+
     /// Flushes the sink. Frames that are held back at the start stay so.
     ///
     /// # Errors
@@ -178,6 +226,10 @@ impl<W: Write> Writer<W> {
         let cluster = match self.cluster {
             Some(cluster) if !self.is_over(cluster, time, video_key) => cluster,
             _ => {
+                self.index.cluster(self.position);
+                if frame.keyframe {
+                    self.index.point(track, time, self.position - self.places.segment);
+                }
                 self.buffer.header_of_unknown_size(ids::CLUSTER).uint(ids::TIMESTAMP, time as u64);
                 *self.cluster.insert(Cluster { time })
             }
@@ -189,7 +241,10 @@ impl<W: Write> Writer<W> {
         out.extend_from_slice(&relative.to_be_bytes());
         out.extend_from_slice(&[if frame.keyframe { 0x80 } else { 0 }]);
         out.extend_from_slice(&frame.data);
-        Ok(self.sink.write_all(out)?)
+        self.sink.write_all(out)?;
+        self.position += out.len() as u64;
+        self.index.frame(track, time);
+        Ok(())
     }
 
     /// To the nearest tick. Times beyond what fits stop there.
@@ -203,6 +258,11 @@ impl<W: Write> Writer<W> {
         let at_least = |limit: Duration| age >= self.ticks(limit);
         i16::try_from(age).is_err() || at_least(MAX_CLUSTER) || (video_key && at_least(MIN_CLUSTER))
     }
+}
+
+/// An element's size where eight bytes were left for it.
+fn size_in_eight_bytes(size: u64) -> [u8; 8] {
+    (size | 1 << 56).to_be_bytes()
 }
 
 fn is_enough(held: &[(usize, Frame)], tracks: usize) -> bool {

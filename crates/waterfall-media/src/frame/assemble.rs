@@ -66,13 +66,20 @@ enum State {
     /// In step: the next packet begins a frame, or goes on with the open one.
     InStep,
     /// Something was lost: waiting for a frame that decoding can resume at.
-    Resuming(Lost),
+    Resuming,
 }
 
-/// How many frames the gap holds so far, while that can be told.
+/// What was lost since the last frame that was handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Lost {
+    /// How many frames, while that can be told.
     frames: Option<u32>,
+}
+
+impl Lost {
+    fn add(self, frames: Option<u32>) -> Self {
+        Self { frames: self.frames.zip(frames).map(|(known, more)| known.saturating_add(more)) }
+    }
 }
 
 /// Puts one track's frames together. Sans-IO: told the time, as a duration since whenever.
@@ -95,6 +102,8 @@ pub struct Assembler {
     packets: BTreeMap<u64, Packet>,
     bytes: usize,
     open: Option<Open>,
+    /// The gap that comes before the next frame.
+    lost: Option<Lost>,
     /// Packets below this counter are known to exist, and since when that is known.
     announced: Option<(u64, Duration)>,
     finishing: bool,
@@ -122,6 +131,7 @@ impl Assembler {
             packets: BTreeMap::new(),
             bytes: 0,
             open: None,
+            lost: None,
             announced: None,
             finishing: false,
             ready: VecDeque::new(),
@@ -136,15 +146,22 @@ impl Assembler {
     /// up; if that frees nothing because nobody polls, the packet is refused.
     pub fn push(&mut self, now: Duration, ctr: u64, flags: u8, data: Bytes) {
         // The last counter is never used, so that 'the one after' always exists.
-        if ctr < self.next || ctr == u64::MAX || self.packets.contains_key(&ctr) {
+        let beyond = self.finishing && ctr >= self.end_known();
+        if ctr < self.next || ctr == u64::MAX || beyond || self.packets.contains_key(&ctr) {
             self.stats.late += 1;
             return;
         }
-        if self.is_full(data.len()) {
+        // What everything waits for needs no room: it is settled at once.
+        let awaited = ctr == self.next && self.state != State::Starting;
+        if self.is_full(data.len()) && !awaited {
             self.give_up_first_hole();
             self.advance();
+            if ctr < self.next {
+                self.stats.late += 1;
+                return;
+            }
         }
-        if self.is_full(data.len()) || self.ready.len() >= self.config.max_packets {
+        if (self.is_full(data.len()) && !awaited) || self.ready.len() >= self.config.max_packets {
             self.stats.overflow += 1;
             return;
         }
@@ -166,6 +183,9 @@ impl Assembler {
     pub fn finish(&mut self, now: Duration, total: u64) {
         self.announce(now, total);
         self.finishing = true;
+        let beyond = self.packets.split_off(&self.end_known());
+        self.bytes -= beyond.values().map(|packet| packet.data.len()).sum::<usize>();
+        self.stats.late += beyond.len() as u64;
         self.advance();
     }
 
@@ -203,7 +223,7 @@ impl Assembler {
     /// The track was finished and all of it has been handed out or given up.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.finishing && self.ready.is_empty() && self.announced.is_none_or(|(end, _)| self.next >= end)
+        self.is_over() && self.ready.is_empty()
     }
 
     /// What happened so far.
@@ -217,6 +237,16 @@ impl Assembler {
     pub fn held(&self) -> (usize, usize) {
         let open = self.open.as_ref().map_or(0, |open| open.plaintext.len());
         (self.packets.len(), self.bytes + open)
+    }
+
+    /// Packets from here on are not known to exist.
+    fn end_known(&self) -> u64 {
+        self.announced.map_or(0, |(end, _)| end)
+    }
+
+    /// The track has ended and every packet of it is settled.
+    fn is_over(&self) -> bool {
+        self.finishing && self.next >= self.end_known()
     }
 
     fn is_full(&self, more: usize) -> bool {
@@ -234,15 +264,22 @@ impl Assembler {
     /// Settles all packets that are in order.
     fn advance(&mut self) {
         if self.state == State::Starting && !self.start() {
-            self.end_unstarted();
+            if self.is_over() && self.end_known() > 0 {
+                // It ended without a frame to begin with.
+                self.lose(None);
+                self.emit_gap();
+            }
             return;
         }
         while let Some(packet) = self.take(self.next) {
             self.next += 1;
             self.settle(packet);
         }
-        if self.finishing && self.announced.is_some_and(|(end, _)| self.next >= end) {
-            self.end();
+        if self.is_over() {
+            if self.open.is_some() {
+                self.lose(Some(1));
+            }
+            self.emit_gap();
         }
     }
 
@@ -270,29 +307,20 @@ impl Assembler {
         true
     }
 
-    /// A track that ends without a frame to begin with is one gap, once nothing can come any more.
-    fn end_unstarted(&mut self) {
-        if self.finishing && self.announced.is_some_and(|(end, _)| self.next >= end) {
-            self.state = State::Resuming(Lost { frames: None });
-            self.end();
-        }
-    }
-
     fn settle(&mut self, packet: Packet) {
         let starts = packet.flags & FRAME_START != 0;
-        if matches!(self.state, State::InStep) && starts == self.open.is_some() {
+        if self.state == State::InStep && starts == self.open.is_some() {
             // A frame begins inside another, or goes on without having begun: the speaker is at fault.
             self.lose(Some(1));
         }
-        if let State::Resuming(lost) = self.state {
+        if self.state == State::Resuming {
             if !self.resumes_at(packet.flags) {
                 self.stats.discarded += 1;
                 if starts {
-                    self.state = State::Resuming(Lost { frames: lost.frames.map(|frames| frames.saturating_add(1)) });
+                    self.lost = self.lost.map(|lost| lost.add(Some(1)));
                 }
                 return;
             }
-            self.emit_gap(lost);
             self.state = State::InStep;
         }
         self.extend(packet);
@@ -326,6 +354,7 @@ impl Assembler {
             return self.lose(Some(1));
         }
         let timestamp = Duration::from_nanos(plaintext.get_u64());
+        self.emit_gap();
         self.last_timestamp = timestamp;
         self.stats.frames += 1;
         self.ready.push_back(Item::Frame(Frame { timestamp, keyframe, data: plaintext }));
@@ -363,27 +392,17 @@ impl Assembler {
     /// Frames are lost here: one, or (`None`) who knows how many.
     fn lose(&mut self, frames: Option<u32>) {
         self.open = None;
-        let frames = match self.state {
-            State::Starting | State::InStep => frames,
-            // Two losses in one gap may have hit the same frame.
-            State::Resuming(_) => None,
-        };
-        self.state = State::Resuming(Lost { frames });
+        // While resuming, this may be the very frame that is lost already.
+        let frames = if self.state == State::Resuming { None } else { frames };
+        self.lost = Some(self.lost.unwrap_or(Lost { frames: Some(0) }).add(frames));
+        self.state = State::Resuming;
     }
 
-    fn emit_gap(&mut self, lost: Lost) {
-        self.stats.gaps += 1;
-        self.ready.push_back(Item::Gap { frames: lost.frames.unwrap_or(0), at: self.last_timestamp });
-    }
-
-    /// Nothing comes any more: an open frame or gap is the last thing to report.
-    fn end(&mut self) {
-        if self.open.is_some() {
-            self.lose(Some(1));
-        }
-        if let State::Resuming(lost) = self.state {
-            self.emit_gap(lost);
-            self.state = State::InStep;
+    /// Hands out the gap before the next frame, if there is one.
+    fn emit_gap(&mut self) {
+        if let Some(lost) = self.lost.take() {
+            self.stats.gaps += 1;
+            self.ready.push_back(Item::Gap { frames: lost.frames.unwrap_or(0), at: self.last_timestamp });
         }
     }
 }
