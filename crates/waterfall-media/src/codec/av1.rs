@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::MAX_UNITS;
 use super::bits::Bits;
 
 const SEQUENCE_HEADER: u8 = 1;
@@ -54,6 +55,9 @@ fn parse(data: &[u8]) -> Option<Vec<Obu<'_>>> {
     let mut units = Vec::new();
     while !rest.is_empty() {
         let (unit, after) = split(rest)?;
+        if units.len() == MAX_UNITS {
+            return None;
+        }
         units.push(unit);
         rest = after;
     }

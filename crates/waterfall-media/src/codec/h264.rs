@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::MAX_UNITS;
 use super::bits::Bits;
 
 const IDR: u8 = 5;
@@ -41,7 +42,7 @@ pub(crate) fn with_four_byte_lengths(private: Bytes) -> Bytes {
             out[4] |= 3;
             out.freeze()
         }
-        NalFraming::AnnexB => record(annex_b(&private)).unwrap_or(private),
+        NalFraming::AnnexB => annex_b(&private).and_then(record).unwrap_or(private),
     }
 }
 
@@ -57,14 +58,18 @@ fn length_prefixed(data: &[u8], width: usize) -> Option<Vec<&[u8]>> {
         let (prefix, after) = rest.split_at_checked(width)?;
         let len = prefix.iter().fold(0usize, |len, byte| len << 8 | usize::from(*byte));
         let (unit, after) = after.split_at_checked(len)?;
+        if units.len() == MAX_UNITS {
+            return None;
+        }
         units.push(unit);
         rest = after;
     }
     Some(units)
 }
 
-/// Units between start codes; trailing zero bytes belong to no unit (Annex B, trailing_zero_8bits).
-fn annex_b(data: &[u8]) -> Vec<&[u8]> {
+/// Units between start codes; trailing zero bytes belong to no unit (Annex B, trailing_zero_8bits). `None` if there
+/// are too many.
+fn annex_b(data: &[u8]) -> Option<Vec<&[u8]>> {
     let mut units = Vec::new();
     let mut start = None;
     let mut i = 0;
@@ -72,6 +77,9 @@ fn annex_b(data: &[u8]) -> Vec<&[u8]> {
         if data[i..i + 3] == [0, 0, 1] {
             if let Some(start) = start {
                 units.push(&data[start..i]);
+            }
+            if units.len() == MAX_UNITS {
+                return None;
             }
             start = Some(i + 3);
             i += 3;
@@ -82,11 +90,9 @@ fn annex_b(data: &[u8]) -> Vec<&[u8]> {
     if let Some(start) = start {
         units.push(&data[start..]);
     }
-    units
-        .into_iter()
-        .map(|unit| &unit[..unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)])
-        .filter(|unit| !unit.is_empty())
-        .collect()
+    let without_zeros = |unit: &'_ [u8]| unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let units = units.into_iter().map(|unit| &unit[..without_zeros(unit)]);
+    Some(units.filter(|unit| !unit.is_empty()).collect())
 }
 
 fn is_annex_b(data: &[u8]) -> bool {
@@ -97,10 +103,10 @@ fn is_annex_b(data: &[u8]) -> bool {
 pub(super) fn canonical(data: Bytes, framing: NalFraming) -> Bytes {
     let (units, four) = match framing {
         NalFraming::LengthPrefixed(width) => (length_prefixed(&data, usize::from(width.clamp(1, 4))), width == 4),
-        NalFraming::AnnexB => (is_annex_b(&data).then(|| annex_b(&data)), false),
+        NalFraming::AnnexB => (is_annex_b(&data).then(|| annex_b(&data)).flatten(), false),
         NalFraming::Unknown => match length_prefixed(&data, 4) {
             Some(units) => (Some(units), true),
-            None => (is_annex_b(&data).then(|| annex_b(&data)), false),
+            None => (is_annex_b(&data).then(|| annex_b(&data)).flatten(), false),
         },
     };
     let Some(units) = units else { return data };
@@ -216,6 +222,14 @@ mod tests {
         let two = Bytes::from_static(&[1, 0x42, 0xc0, 0x1e, 0xfd, 0xe0, 0]);
         assert_eq!(framing_of(&two), NalFraming::LengthPrefixed(2));
         assert_eq!(framing_of(&with_four_byte_lengths(two)), NalFraming::LengthPrefixed(4));
+    }
+
+    #[test]
+    fn a_frame_of_countless_units_is_left_alone() {
+        let empty_units = Bytes::from(vec![0; 100_000]);
+        assert_eq!(canonical(empty_units.clone(), NalFraming::LengthPrefixed(1)), empty_units);
+        let start_codes = Bytes::from([0, 0, 1].repeat(100_000));
+        assert_eq!(canonical(start_codes.clone(), NalFraming::AnnexB), start_codes);
     }
 
     #[test]

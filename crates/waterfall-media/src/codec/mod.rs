@@ -152,5 +152,9 @@ impl Codec {
     }
 }
 
+/// Most units (NAL, OBU) that a frame is taken apart into. A picture has one per slice or tile, a few hundred
+/// at worst; a frame of empty units would take many times its size.
+const MAX_UNITS: usize = 4_096;
+
 pub(crate) use self::h264::{framing_of, with_four_byte_lengths};
 pub(crate) use self::opus::{head as opus_head, pre_skip as opus_pre_skip};

@@ -21,7 +21,7 @@ pub enum ReadError {
     Empty,
     /// Neither IVF nor Matroska/WebM. Holds what it looks like instead, if that is known.
     #[error(
-        "the input is {}neither IVF nor Matroska/WebM; convert it: ffmpeg -i INPUT -c copy OUTPUT.mkv",
+        "the input is {}neither IVF nor Matroska/WebM; convert it: ffmpeg -i INPUT -c:v copy -c:a libopus OUTPUT.mkv",
         looks_like.map(|what| format!("{what}, ")).unwrap_or_default()
     )]
     Unrecognised {
@@ -62,6 +62,10 @@ pub enum ReadError {
         /// How many bytes there were.
         at: u64,
     },
+}
+
+pub(super) fn malformed(at: u64, what: &'static str) -> ReadError {
+    ReadError::Malformed { at, what }
 }
 
 fn list(unsupported: &[Unsupported]) -> String {
@@ -205,8 +209,7 @@ impl Demuxer {
                 Err(error) => {
                     self.format = Format::Failed;
                     self.input.buf = BytesMut::new();
-                    // What was complete before the fault is delivered first, by construction:
-                    // a step either adds events or fails.
+                    self.events.clear();
                     return Err(error);
                 }
             }

@@ -129,7 +129,7 @@ mod tests {
         }
         assert!(index.points.len() < MAX_POINTS);
         let steps: Vec<_> = index.points.windows(2).map(|pair| pair[1].time - pair[0].time).collect();
-        assert!(steps.iter().all(|step| *step == 16), "evenly: {:?}", &steps[..9]);
+        assert!(steps.iter().all(|step| *step == 8), "evenly: {:?}", &steps[..9]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Buf;
 
-use super::demuxer::{Event, Input, Progress, ReadError};
+use super::demuxer::{Event, Input, Progress, ReadError, malformed};
+use super::frames::check_len;
 use super::track::TrackInfo;
 use crate::codec::{Codec, NalFraming};
 use crate::frame::{Frame, MAX_FRAME_LEN};
@@ -46,7 +47,6 @@ impl Ivf {
         if input.data().len() < HEADER_LEN {
             return Ok(Progress::NeedMore);
         }
-        let malformed = |at, what| ReadError::Malformed { at, what };
         let mut header = input.take(HEADER_LEN);
         header.advance(4);
         if header.get_u16_le() != 0 {
@@ -92,6 +92,7 @@ impl Ivf {
         if data.len() < len {
             return Ok(Progress::NeedMore);
         }
+        let at = input.at();
         input.take(FRAME_HEADER_LEN);
         let data = input.take(len);
         if data.is_empty() {
@@ -104,7 +105,9 @@ impl Ivf {
             events.push_back(tracks_of(info));
         }
         let keyframe = header.codec.is_keyframe(&data);
-        events.push_back(Event::Frame { track: 0, frame: Frame { timestamp: header.time(ticks), keyframe, data } });
+        let frame = Frame { timestamp: header.time(ticks), keyframe, data };
+        check_len(&frame, at)?;
+        events.push_back(Event::Frame { track: 0, frame });
         Ok(Progress::Made)
     }
 }

@@ -4,16 +4,15 @@
 //! taken whole up to a limit; all else is passed over without being held.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::demuxer::{Event, Input, Progress, ReadError};
+use super::demuxer::{Event, Input, Progress, ReadError, malformed};
 use super::ebml::{self, Header, Parsed};
+use super::frames::{Clock, Found};
 use super::tracks::{Layout, Tracks};
-use super::{block, ids, tracks};
-use crate::codec::Codec;
-use crate::frame::{Frame, MAX_FRAME_LEN};
+use super::{block, ids, info, tracks};
+use crate::frame::MAX_FRAME_LEN;
 
 /// Room for a block's header and its lacing.
 const MAX_BLOCK_LEN: usize = MAX_FRAME_LEN + 1024;
@@ -21,7 +20,6 @@ const MAX_BLOCK_LEN: usize = MAX_FRAME_LEN + 1024;
 const MAX_TRACKS_LEN: usize = 4 * 1024 * 1024;
 /// The EBML header, Info and single values are far smaller.
 const MAX_SMALL_LEN: usize = 64 * 1024;
-const DEFAULT_SCALE: u64 = 1_000_000;
 const ANOTHER_FILE: &str = "another file begins here, and only one at a time is read";
 
 #[derive(Debug)]
@@ -57,15 +55,6 @@ struct Group {
     keyframe: bool,
 }
 
-/// A block and what its group says of it.
-struct Found {
-    at: u64,
-    data: Bytes,
-    duration: u64,
-    /// `None`: the block says it itself.
-    keyframe: Option<bool>,
-}
-
 impl Default for Matroska {
     fn default() -> Self {
         Self {
@@ -73,15 +62,11 @@ impl Default for Matroska {
             segment: None,
             cluster: None,
             group: None,
-            scale: DEFAULT_SCALE,
+            scale: info::DEFAULT_SCALE,
             layouts: None,
             done: false,
         }
     }
-}
-
-fn malformed(at: u64, what: &'static str) -> ReadError {
-    ReadError::Malformed { at, what }
 }
 
 impl Matroska {
@@ -161,7 +146,7 @@ impl Matroska {
                 let Some(content) = whole(header, input, "the EBML header", MAX_SMALL_LEN)? else {
                     return Ok(Progress::NeedMore);
                 };
-                check_header(&content).map_err(|what| malformed(0, what))?;
+                info::check_header(&content).map_err(|what| malformed(0, what))?;
                 self.seen_header = true;
             }
             ids::SEGMENT if self.seen_header => {
@@ -186,7 +171,7 @@ impl Matroska {
                 let Some(content) = whole(header, input, "Info", MAX_SMALL_LEN)? else {
                     return Ok(Progress::NeedMore);
                 };
-                self.scale = timestamp_scale(&content).map_err(|what| malformed(at, what))?;
+                self.scale = info::timestamp_scale(&content).map_err(|what| malformed(at, what))?;
             }
             ids::TRACKS if self.layouts.is_none() => {
                 let Some(content) = whole(header, input, "Tracks", MAX_TRACKS_LEN)? else {
@@ -306,60 +291,14 @@ impl Matroska {
 
     /// Hands out the frames of a block.
     fn emit(&self, found: Found, events: &mut VecDeque<Event>) -> Result<(), ReadError> {
-        let malformed = |what| malformed(found.at, what);
         let Parsed::Done(number) = block::track_number(&found.data) else {
-            return Err(malformed("a block without a track number"));
+            return Err(malformed(found.at, "a block without a track number"));
         };
         let Some((track, layout)) = self.layout(number) else { return Ok(()) };
-        let block = block::parse(found.data).map_err(malformed)?;
-        let flagged = found.keyframe.unwrap_or(block.keyframe);
-        let cluster_time = self.cluster.map_or(0, |cluster| cluster.time);
-        let mut time = self.nanos(i128::from(cluster_time) + i128::from(block.time));
-        let share = self.nanos(i128::from(found.duration)) / block.frames.len() as u32;
-        for data in block.frames {
-            // A frame that the encoder dropped.
-            if data.is_empty() && layout.stripped.is_empty() {
-                continue;
-            }
-            if data.len() + layout.stripped.len() > MAX_FRAME_LEN {
-                let (len, limit) = (data.len() as u64, MAX_FRAME_LEN as u64);
-                return Err(ReadError::TooLarge { what: "a frame", at: found.at, len, limit });
-            }
-            let frame = layout.frame(time, flagged, data);
-            let lasts = match (layout.frame_duration, layout.codec.frame_duration(&frame.data)) {
-                (Duration::ZERO, Some(of_packet)) => of_packet,
-                (Duration::ZERO, None) => share,
-                (default, _) => default,
-            };
-            time = time.saturating_add(lasts);
-            events.push_back(Event::Frame { track, frame });
-        }
+        let clock = Clock { scale: self.scale, cluster: self.cluster.map_or(0, |cluster| cluster.time) };
+        let frames = layout.frames(found, clock)?;
+        events.extend(frames.into_iter().map(|frame| Event::Frame { track, frame }));
         Ok(())
-    }
-
-    /// Ticks as time; negative counts as 0, and times stop at 584 years.
-    fn nanos(&self, ticks: i128) -> Duration {
-        let nanos = ticks.max(0).saturating_mul(i128::from(self.scale));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
-impl Layout {
-    /// A frame as it is on its way: what the file left out is put back, and the form is canonical.
-    fn frame(&self, timestamp: Duration, flagged: bool, data: Bytes) -> Frame {
-        let data = if self.stripped.is_empty() {
-            data
-        } else {
-            let mut whole = BytesMut::with_capacity(self.stripped.len() + data.len());
-            whole.extend_from_slice(&self.stripped);
-            whole.extend_from_slice(&data);
-            whole.freeze()
-        };
-        let data = self.codec.canonical(data, self.framing);
-        // The flag tells more than the bytes where decoding can start at a recovery point (H.264), or
-        // where the sequence header is only in the codec private data (AV1).
-        let by_flag = flagged && matches!(self.codec, Codec::H264 | Codec::Av1);
-        Frame { timestamp, keyframe: by_flag || self.codec.is_keyframe(&data), data }
     }
 }
 
@@ -402,35 +341,4 @@ fn pass_over_rest(input: &mut Input) -> Result<Progress, ReadError> {
     }
     input.skip(u64::MAX);
     Ok(Progress::Made)
-}
-
-fn check_header(content: &[u8]) -> Result<(), &'static str> {
-    let mut doc_type = String::from("matroska");
-    for child in ebml::children(content) {
-        let (id, content) = child?;
-        match id {
-            ids::DOC_TYPE => doc_type = ebml::text(content, 32),
-            ids::EBML_READ_VERSION if ebml::uint(content)? > 1 => return Err("an EBML version other than 1"),
-            ids::DOC_TYPE_READ_VERSION if ebml::uint(content)? > 4 => return Err("a Matroska version above 4"),
-            ids::EBML_MAX_ID_LENGTH if ebml::uint(content)? > 4 => return Err("element ids of more than 4 bytes"),
-            ids::EBML_MAX_SIZE_LENGTH if ebml::uint(content)? > 8 => return Err("element sizes of more than 8 bytes"),
-            _ => {}
-        }
-    }
-    match &doc_type[..] {
-        "matroska" | "webm" => Ok(()),
-        _ => Err("EBML, but neither Matroska nor WebM"),
-    }
-}
-
-fn timestamp_scale(info: &[u8]) -> Result<u64, &'static str> {
-    for child in ebml::children(info) {
-        if let (ids::TIMESTAMP_SCALE, content) = child? {
-            return match ebml::uint(content)? {
-                0 => Err("a timestamp scale of zero"),
-                scale => Ok(scale),
-            };
-        }
-    }
-    Ok(DEFAULT_SCALE)
 }

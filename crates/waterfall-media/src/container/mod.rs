@@ -16,9 +16,11 @@
 mod block;
 mod demuxer;
 mod ebml;
+mod frames;
 mod header;
 mod ids;
 mod index;
+mod info;
 mod ivf;
 mod matroska;
 mod reader;

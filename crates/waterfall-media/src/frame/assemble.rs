@@ -1,63 +1,15 @@
 //! Putting frames together from packets that arrive in any order, some of them never.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::bounds::{Config, Stats};
 use super::fragment::{FRAME_END, FRAME_START, KEY_FRAME_START, TIMESTAMP_LEN};
-use super::{Frame, Item, MAX_FRAME_LEN};
+use super::held::{Held, Packet};
+use super::{Frame, Item};
 use crate::codec::Kind;
-
-/// Bounds of an [`Assembler`].
-#[derive(Debug, Clone, Copy)]
-pub struct Config {
-    /// How long a missing packet is waited for once a later one has come. Default 2 s: longer than a
-    /// change of parents takes. More delays a live picture after a loss, less gives up packets
-    /// that would still be repaired.
-    pub patience: Duration,
-    /// Packets held behind a missing one. When full, the missing one is given up. Default 8 192.
-    pub max_packets: usize,
-    /// The same in bytes. Default 16 MiB.
-    pub max_bytes: usize,
-    /// Largest frame in bytes; a larger one is dropped like a lost one. Default [`MAX_FRAME_LEN`].
-    pub max_frame: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            patience: Duration::from_secs(2),
-            max_packets: 8_192,
-            max_bytes: 16 * 1024 * 1024,
-            max_frame: MAX_FRAME_LEN,
-        }
-    }
-}
-
-/// What an [`Assembler`] has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Frames handed out.
-    pub frames: u64,
-    /// Gaps handed out.
-    pub gaps: u64,
-    /// Packets given up: never received, though a first frame had begun before them.
-    pub missing: u64,
-    /// Packets received twice, before the first frame, or after they were given up.
-    pub late: u64,
-    /// Packets that arrived in vain: part of a broken frame, or needing one to decode.
-    pub discarded: u64,
-    /// Packets refused because the assembler was full and had not been polled.
-    pub overflow: u64,
-}
-
-#[derive(Debug)]
-struct Packet {
-    flags: u8,
-    data: Bytes,
-    arrived: Duration,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -99,8 +51,7 @@ pub struct Assembler {
     state: State,
     /// The next counter in order; everything below is settled. While starting: nothing below is wanted.
     next: u64,
-    packets: BTreeMap<u64, Packet>,
-    bytes: usize,
+    held: Held,
     open: Option<Open>,
     /// The gap that comes before the next frame.
     lost: Option<Lost>,
@@ -128,8 +79,7 @@ impl Assembler {
             config,
             state: State::Starting,
             next: 0,
-            packets: BTreeMap::new(),
-            bytes: 0,
+            held: Held::default(),
             open: None,
             lost: None,
             announced: None,
@@ -147,7 +97,7 @@ impl Assembler {
     pub fn push(&mut self, now: Duration, ctr: u64, flags: u8, data: Bytes) {
         // The last counter is never used, so that 'the one after' always exists.
         let beyond = self.finishing && ctr >= self.end_known();
-        if ctr < self.next || ctr == u64::MAX || beyond || self.packets.contains_key(&ctr) {
+        if ctr < self.next || ctr == u64::MAX || beyond || self.held.contains(ctr) {
             self.stats.late += 1;
             return;
         }
@@ -165,8 +115,7 @@ impl Assembler {
             self.stats.overflow += 1;
             return;
         }
-        self.bytes += data.len();
-        self.packets.insert(ctr, Packet { flags, data, arrived: now });
+        self.held.insert(ctr, Packet { flags, data, arrived: now });
         self.advance();
     }
 
@@ -183,17 +132,15 @@ impl Assembler {
     pub fn finish(&mut self, now: Duration, total: u64) {
         self.announce(now, total);
         self.finishing = true;
-        let beyond = self.packets.split_off(&self.end_known());
-        self.bytes -= beyond.values().map(|packet| packet.data.len()).sum::<usize>();
-        self.stats.late += beyond.len() as u64;
+        self.stats.late += self.held.drop_from(self.end_known());
         self.advance();
     }
 
     /// Gives up every packet below `ctr` that has not come: nobody has them any more. Does not wait.
     pub fn skip_to(&mut self, ctr: u64) {
         while self.next < ctr && self.state != State::Starting {
-            match self.packets.first_key_value() {
-                Some((first, _)) if *first < ctr => self.lose_up_to(*first),
+            match self.held.first() {
+                Some((first, _)) if first < ctr => self.lose_up_to(first),
                 _ => self.lose_up_to(ctr),
             }
             self.advance();
@@ -212,7 +159,7 @@ impl Assembler {
     /// When to poll again if nothing arrives; `None` while nothing is missing.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        let since = match (self.packets.first_key_value(), self.announced) {
+        let since = match (self.held.first(), self.announced) {
             (Some((_, packet)), _) if self.state != State::Starting => packet.arrived,
             (_, Some((end, since))) if end > self.next && (self.state != State::Starting || self.finishing) => since,
             _ => return None,
@@ -236,7 +183,7 @@ impl Assembler {
     #[must_use]
     pub fn held(&self) -> (usize, usize) {
         let open = self.open.as_ref().map_or(0, |open| open.plaintext.len());
-        (self.packets.len(), self.bytes + open)
+        (self.held.packets(), self.held.bytes() + open)
     }
 
     /// Packets from here on are not known to exist.
@@ -250,7 +197,7 @@ impl Assembler {
     }
 
     fn is_full(&self, more: usize) -> bool {
-        self.packets.len() >= self.config.max_packets || self.bytes + more > self.config.max_bytes
+        self.held.packets() >= self.config.max_packets || self.held.bytes() + more > self.config.max_bytes
     }
 
     fn resumes_at(&self, flags: u8) -> bool {
@@ -271,7 +218,7 @@ impl Assembler {
             }
             return;
         }
-        while let Some(packet) = self.take(self.next) {
+        while let Some(packet) = self.held.take(self.next) {
             self.next += 1;
             self.settle(packet);
         }
@@ -283,25 +230,10 @@ impl Assembler {
         }
     }
 
-    fn take(&mut self, ctr: u64) -> Option<Packet> {
-        let packet = self.packets.remove(&ctr)?;
-        self.bytes -= packet.data.len();
-        Some(packet)
-    }
-
     /// Begins at the earliest packet that can be begun at.
     fn start(&mut self) -> bool {
-        let Some(first) = self.packets.iter().find(|(_, packet)| self.resumes_at(packet.flags)).map(|(ctr, _)| *ctr)
-        else {
-            return false;
-        };
-        while let Some((ctr, _)) = self.packets.first_key_value()
-            && *ctr < first
-        {
-            let ctr = *ctr;
-            self.take(ctr);
-            self.stats.late += 1;
-        }
+        let Some(first) = self.held.find(|packet| self.resumes_at(packet.flags)) else { return false };
+        self.stats.late += self.held.drop_below(first);
         self.next = first;
         self.state = State::InStep;
         true
@@ -362,11 +294,11 @@ impl Assembler {
 
     /// Gives up what everything else waits for: up to the first packet held, else up to the announced end.
     fn give_up_first_hole(&mut self) {
-        let first = self.packets.first_key_value().map(|(ctr, _)| *ctr);
+        let first = self.held.first().map(|(ctr, _)| ctr);
         match (self.state, first, self.announced) {
             // Nothing to begin with: make room by letting go of the oldest.
             (State::Starting, Some(first), _) => {
-                self.take(first);
+                self.held.take(first);
                 self.stats.discarded += 1;
                 self.next = first + 1;
             }

@@ -4,7 +4,9 @@
 //! The cut knows nothing of codecs: every frame arrives byte for byte as it was published.
 
 mod assemble;
+mod bounds;
 mod fragment;
+mod held;
 mod pace;
 
 use std::time::Duration;
@@ -12,7 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-pub use self::assemble::{Assembler, Config, Stats};
+pub use self::assemble::Assembler;
+pub use self::bounds::{Config, Stats};
 pub use self::fragment::{FRAME_END, FRAME_START, Fragment, Fragments, KEY_FRAME_START, fragment, rtp_timestamp};
 pub use self::pace::{Pacer, Rounds};
 
