@@ -1,5 +1,7 @@
 //! The way down: who is let in, and what children say.
 
+use std::time::Duration;
+
 use waterfall_wire::{Mark, NodeId, Refusal, Role, Spot, Summary, TreeMessage};
 
 use crate::config::{FEASIBILITY_WAIT, OVERFULL_LIMIT, SILENT_CHILD_EVICTION, SILENT_CHILD_LIMIT};
@@ -12,6 +14,8 @@ use crate::{Event, Output, Tree};
 /// The path to the root must fit a message with us at its end (`MAX_PATH`), so nobody this deep
 /// takes children.
 const MAX_SERVING_DEPTH: u16 = 31;
+/// From a child's arrival until its summary, with a way to the root, must have come.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 /// A caller whose counter is ahead of ours by more than this (10 s at the root's pace) is not
 /// waiting for ours to grow: the two come from different roots, or one is a lie.
 const MAX_COUNTER_GAP: u64 = 50;
@@ -82,7 +86,7 @@ impl Tree {
     fn has_room(&mut self) -> bool {
         let places = usize::from(self.config.fan_out);
         if self.staying() >= places {
-            return false;
+            return self.could_insert();
         }
         if self.children.len() <= places {
             return true;
@@ -93,6 +97,20 @@ impl Tree {
             self.remove_child(node, true);
         }
         evicted.is_some()
+    }
+
+    /// Whether there is no room here or below, but a leaf whose place a relay would use better. Then
+    /// one caller is taken over the fan-out, and when it has told of room, the leaf moves below it.
+    /// Without this the first few leaves would close a room to everyone.
+    pub(crate) fn could_insert(&self) -> bool {
+        let settled = |child: &Child| {
+            let known = child.attached_at.is_some_and(|at| self.now.since(at) >= SETTLED_AFTER);
+            known && child.is_attached() && child.stays() && !child.summary.spots.iter().any(|spot| spot.free > 0)
+        };
+        self.is_serving()
+            && self.children.len() == usize::from(self.config.fan_out)
+            && self.children.values().all(settled)
+            && self.children.values().any(Child::is_leaf)
     }
 
     /// Where a caller who is not taken may go instead.
@@ -170,10 +188,12 @@ impl Tree {
         let Some(down) = self.down_for(node) else { return };
         let Some(child) = self.children.get_mut(&node) else { return };
         child.stage = Stage::Attached;
+        child.attached_at = Some(self.now);
         child.told = Some(down.clone());
         self.best_told = Some(down.mark);
         self.changed = true;
         self.timers.clear(Timer::Lease(node));
+        self.timers.set(Timer::Settled, self.now + SETTLED_AFTER);
         self.send(node, TreeMessage::Attached(down));
         self.output(Output::Feed { peer: node, on: true });
         self.output(Output::Notify(Event::ChildJoined(node)));
@@ -265,14 +285,16 @@ impl Tree {
         }
     }
 
-    /// One child too many has been served for as long as was promised: the youngest moves on,
-    /// fed until it has.
+    /// One child too many has been served for as long as was promised. A leaf moves on if there is
+    /// room below the others, else the youngest; it is fed until it has.
     pub(crate) fn ask_one_to_move(&mut self) {
         if self.staying() <= usize::from(self.config.fan_out) {
             return;
         }
+        let has_room_below = self.children.values().any(|child| child.spots().iter().any(|spot| spot.free > 0));
+        let rank = |child: &Child| (has_room_below && child.is_leaf(), child.number);
         let candidates = self.children.iter().filter(|(_, child)| child.is_attached() && child.stays());
-        let Some(node) = candidates.max_by_key(|(_, child)| child.number).map(|(node, _)| *node) else { return };
+        let Some(node) = candidates.max_by_key(|(_, child)| rank(child)).map(|(node, _)| *node) else { return };
         let subtrees: Vec<&[Spot]> =
             self.children.iter().filter(|(other, _)| **other != node).map(|(_, child)| child.spots()).collect();
         let spots = self.ledger.redirect(self.now, &subtrees);

@@ -47,8 +47,9 @@ pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 /// Without a way to the root for so long, the user is told.
 pub const ROOT_LOST_AFTER: Duration = Duration::from_secs(5);
-/// How long one child more than `fan_out` is served before one is asked to move.
-pub const OVERFULL_LIMIT: Duration = Duration::from_secs(10);
+/// How long one child more than `fan_out` is served before one is asked to move. By then the
+/// newcomer has told what room there is below it.
+pub const OVERFULL_LIMIT: Duration = Duration::from_secs(3);
 /// A child that has been silent for so long is cut.
 pub const SILENT_CHILD_LIMIT: Duration = Duration::from_secs(5);
 /// A child that has been silent for so long gives its place up to a caller who needs it. Long

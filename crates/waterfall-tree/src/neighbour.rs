@@ -77,6 +77,8 @@ pub(crate) struct Child {
     pub(crate) summary: Summary,
     /// What it was told last; the counter in it is not kept up to date.
     pub(crate) told: Option<Down>,
+    /// When it became a child.
+    pub(crate) attached_at: Option<Timestamp>,
     /// Since when nothing has been heard of it.
     pub(crate) silent: Option<Timestamp>,
     /// It leaves, or was asked to move.
@@ -86,11 +88,16 @@ pub(crate) struct Child {
 impl Child {
     pub(crate) fn new(number: u64) -> Self {
         let summary = Summary { size: 1, height: 0, spots: Vec::new() };
-        Self { stage: Stage::Leased, number, summary, told: None, silent: None, departing: false }
+        Self { stage: Stage::Leased, number, summary, told: None, attached_at: None, silent: None, departing: false }
     }
 
     pub(crate) fn is_attached(&self) -> bool {
         matches!(self.stage, Stage::Attached)
+    }
+
+    /// Whether it serves nobody and could not.
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.is_attached() && self.summary.size == 1 && self.summary.spots.is_empty()
     }
 
     /// Whether there is a link to it.

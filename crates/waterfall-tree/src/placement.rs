@@ -17,8 +17,8 @@ const PROMISE: Duration = Duration::from_millis(1_500);
 /// Promises remembered; beyond it the oldest is forgotten, which costs a detour, no more.
 const MAX_PROMISES: usize = 256;
 
-/// The first [`MAX_SPOTS`] of some spots, nearest the root first, each node once. Among equal
-/// depths the given order stays.
+/// The first [`MAX_SPOTS`] of some spots, each node once: those with room first, nearest the root
+/// first. Among equals the given order stays.
 pub(crate) fn nearest(spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
     let mut list: Vec<Spot> = Vec::new();
     for spot in spots {
@@ -26,7 +26,7 @@ pub(crate) fn nearest(spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
             list.push(spot);
         }
     }
-    list.sort_by_key(|spot| spot.depth);
+    list.sort_by_key(|spot| (spot.free == 0, spot.depth));
     list.truncate(MAX_SPOTS);
     list
 }
@@ -141,6 +141,8 @@ pub(crate) fn hand_over(heirs: &[Heir<'_>], above: Option<&Spot>, outside: &[Spo
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use waterfall_wire::Contact;
 

@@ -27,6 +27,8 @@ pub(crate) enum Source {
     HandOver,
     /// A spot: the rescue plan, a redirect, a fetch. Nearest the root first.
     Spot,
+    /// As above, but of someone who has no free place: only a relay is taken, instead of a leaf.
+    Crowded,
     /// On the old path to the root, nearest first: most know their subtree's spots.
     Path,
     /// The parent that was lost. It may be that only the link broke.
@@ -79,11 +81,13 @@ impl Search {
     fn add(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>, fresh: bool) {
         self.batches = self.batches.wrapping_add(1);
         for (place, spot) in spots.into_iter().enumerate() {
+            let crowded = source == Source::Spot && spot.free == 0;
+            let source = if crowded { Source::Crowded } else { source };
             let depth = if matches!(source, Source::HandOver | Source::Path) { 0 } else { spot.depth };
             let mut new =
                 Candidate { setbacks: 0, source, depth, batch: Reverse(self.batches), place, contact: spot.contact };
             match self.known.iter_mut().find(|c| c.contact.node == new.contact.node) {
-                Some(old) if new.source <= old.source => {
+                Some(old) if fresh || new.source <= old.source => {
                     new.setbacks = if fresh || source == Source::LostRoot { 0 } else { old.setbacks };
                     if new.contact.addresses.is_empty() {
                         new.contact.addresses.append(&mut old.contact.addresses);
@@ -99,7 +103,7 @@ impl Search {
     }
 
     /// Takes over where a refusal points to, unless too many have been followed already.
-    pub(crate) fn redirect(&mut self, spots: Vec<Spot>) {
+    pub(crate) fn redirect(&mut self, spots: impl IntoIterator<Item = Spot>) {
         self.redirects += 1;
         if self.redirects <= MAX_REDIRECTS {
             self.learn(spots.into_iter().take(MAX_SPOTS));
@@ -152,6 +156,8 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn spot(n: u8, depth: u16) -> Spot {
@@ -168,7 +174,7 @@ mod tests {
         search.recall(Source::Path, [spot(7, 2), spot(8, 1)]);
         search.learn([spot(1, 3), spot(2, 1)]);
         search.recall(Source::HandOver, [spot(5, 9), spot(6, 0)]);
-        search.redirect(vec![spot(3, 1)]);
+        search.redirect([spot(3, 1)]);
         assert_eq!(order(&mut search), [5, 6, 3, 2, 1, 7, 8]);
         assert_eq!(order(&mut search), [0u8; 0]);
         search.next_round();
@@ -194,7 +200,7 @@ mod tests {
     fn is_bounded_whatever_it_is_told() {
         let mut search = Search::default();
         for n in 0..=255 {
-            search.redirect((0..100).map(|m| spot(n ^ m, u16::from(m))).collect());
+            search.redirect((0..100).map(|m| spot(n ^ m, u16::from(m))));
         }
         assert!(order(&mut search).len() <= MAX_SPOTS * MAX_REDIRECTS as usize);
         search.learn((0..=255).map(|n| spot(n, 1)));

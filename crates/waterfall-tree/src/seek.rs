@@ -119,7 +119,8 @@ impl Tree {
             spots.swap(last, usize::try_from(other).expect("at most 63"));
         }
         if let Some(search) = &mut self.search {
-            search.learn(spots);
+            let can_serve = self.config.fan_out > 0;
+            search.learn(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
         }
     }
 
@@ -172,7 +173,8 @@ impl Tree {
                 Refusal::NoRoute => search.set_back(&peer),
                 _ => {}
             }
-            search.redirect(spots);
+            let can_serve = self.config.fan_out > 0;
+            search.redirect(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
         }
         if reason == Refusal::NotFeasible && !self.has_route() {
             let since = *self.infeasible_since.get_or_insert(self.now);

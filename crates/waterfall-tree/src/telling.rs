@@ -18,7 +18,8 @@ impl Tree {
     }
 
     fn spots(&self) -> Vec<Spot> {
-        let own = Some(self.own_spot()).filter(|spot| spot.free > 0);
+        // Without a free place it is still where a relay may take a leaf's.
+        let own = Some(self.own_spot()).filter(|spot| spot.free > 0 || self.could_insert());
         let below = if self.is_serving() { self.spots_below(None, 0) } else { Vec::new() };
         nearest(own.into_iter().chain(below))
     }
@@ -99,8 +100,11 @@ impl Tree {
         let mut outside = self.outside();
         outside.retain(|spot| spot.contact.node != node);
         rotate_equals(&mut outside, turn);
-        let beside = std::iter::once(self.own_spot()).chain(self.spots_below(Some(node), turn));
-        Some(Down { mark, path: self.path_to_me(), starving: self.is_starving(), outside, beside: nearest(beside) })
+        let mut beside = nearest(self.spots_below(Some(node), turn));
+        // Our own comes first, free or not: it is how the child's children know us.
+        beside.insert(0, self.own_spot());
+        beside.truncate(MAX_SPOTS);
+        Some(Down { mark, path: self.path_to_me(), starving: self.is_starving(), outside, beside })
     }
 
     /// The root and the lowest of the path; the middle is left out where it would be too long.

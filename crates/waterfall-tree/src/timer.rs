@@ -27,6 +27,8 @@ pub(crate) enum Timer {
     RootLost,
     /// Children have had their time to move.
     HandOver,
+    /// The youngest child has had time to tell what room there is below it.
+    Settled,
     /// More children than `fan_out` have been served for long enough.
     Overfull,
     /// The summary may be sent again.

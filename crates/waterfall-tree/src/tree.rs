@@ -187,8 +187,8 @@ impl Tree {
             Timer::Publish => self.publish(),
             Timer::Lease(node) => self.on_lease_over(node),
             Timer::Silence(node) | Timer::MoveOn(node) => self.remove_child(node, true),
-            // These two only end a pause; settling sends what has changed meanwhile.
-            Timer::Summary | Timer::Plans => {}
+            // These only end a pause; settling sends what has changed meanwhile.
+            Timer::Summary | Timer::Plans | Timer::Settled => {}
         }
     }
 

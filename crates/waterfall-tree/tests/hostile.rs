@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use waterfall_tree::{Config, Input, Output, State, Timestamp, Tree};
 use waterfall_wire::{Down, Mark, NodeId, Refusal, Role, Spot, Summary, TreeMessage};
 
-use crate::world::{World, config, contact, for_seeds, id};
+use crate::world::{World, cases, config, contact, for_seeds, id};
 
 fn outputs(tree: &mut Tree) -> Vec<Output> {
     std::iter::from_fn(|| Some(tree.poll_output()).filter(|output| !matches!(output, Output::Timeout(_)))).collect()
@@ -274,7 +274,7 @@ fn any_input() -> impl Strategy<Value = Input> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     /// Anything may be said in any order by anyone: nothing panics, and what is put out is bounded,
     /// goes only to those with a link, and asks for a wake-up in finite time.

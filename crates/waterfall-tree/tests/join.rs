@@ -58,6 +58,26 @@ fn leaves_take_nobody_and_are_served() {
 }
 
 #[test]
+fn leaves_that_came_first_do_not_close_the_room() {
+    for_seeds(20, |seed| {
+        let mut world = World::new(seed, 3);
+        for _ in 0..3 {
+            world.join(0);
+            world.run(200);
+        }
+        world.until("the leaves are attached", 2_000, World::is_connected);
+        world.run(5_000);
+        for _ in 0..12 {
+            world.join(3);
+        }
+        world.until("the others are attached", 30_000, World::is_connected);
+        world.run(10_000);
+        assert!(world.is_connected());
+        assert!(world.status(0).children.len() <= 3);
+    });
+}
+
+#[test]
 fn lost_doubled_and_late_calls_only_cost_time() {
     for_seeds(20, |seed| {
         let mut world = World::new(seed, 3);

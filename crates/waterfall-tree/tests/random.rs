@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use waterfall_tree::Input;
 
-use crate::world::{Faults, World};
+use crate::world::{Faults, World, cases};
 
 #[derive(Debug, Clone)]
 enum Operation {
@@ -105,7 +105,7 @@ fn run(seed: u64, faults: Faults, operations: &[Operation]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn whatever_happens_everyone_is_connected_in_the_end(

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use proptest::test_runner::Config as ProptestConfig;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use waterfall_tree::{Config, Event, Input, Output, State, Status, Timestamp, Tree};
@@ -707,9 +708,23 @@ fn through_the_wire(spots: Vec<Spot>) -> Vec<Spot> {
     summary.spots
 }
 
+/// How many runs, times what `WATERFALL_EFFORT` says: for long runs outside CI.
+pub(crate) fn effort(runs: u64) -> u64 {
+    runs * std::env::var("WATERFALL_EFFORT").map_or(1, |factor| factor.parse().unwrap())
+}
+
 /// Runs a scenario with many seeds; a world that fails prints its own.
 pub(crate) fn for_seeds(count: u64, scenario: impl Fn(u64)) {
-    for seed in 0..count {
+    for seed in 0..effort(count) {
         scenario(seed);
+    }
+}
+
+/// The same for `proptest`, which prints the shrunk operations that fail.
+pub(crate) fn cases(count: u64) -> ProptestConfig {
+    ProptestConfig {
+        cases: u32::try_from(effort(count)).unwrap(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
     }
 }
