@@ -1,2 +1,59 @@
-//! The command `waterfall`.
-fn main() {}
+//! The command `waterfall`. Standard output carries data or JSON only; all else goes to standard error.
+
+mod bench;
+mod cli;
+mod common;
+mod demo;
+mod exit;
+mod frame_log;
+mod graph;
+mod output;
+mod recorder;
+mod source;
+mod stream;
+mod view;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use exit::Failure;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = start_logging(&cli.log).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let result = runtime.block_on(run(cli));
+        // A reader of standard input may be stuck in a read that nobody can interrupt.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                output::say(format_args!("waterfall: {message}"));
+            }
+            failure.code()
+        }
+    }
+}
+
+fn start_logging(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::Usage(format!("--log {filter}: {error}; try error, warn, info or debug")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Stream(args) => Box::pin(stream::run(args, cli.json)).await,
+        Command::Watch(args) => Box::pin(watch::run(args, cli.json)).await,
+        Command::Graph(args) => Box::pin(graph::run(args, cli.json)).await,
+        Command::Demo(args) => Box::pin(demo::run(args, cli.json)).await,
+        Command::Bench(args) => Box::pin(bench::run(args, cli.json)).await,
+    }
+}

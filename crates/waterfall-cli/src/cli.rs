@@ -1,0 +1,230 @@
+//! The command line: what can be said, and how it is explained.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Live streaming with no media server and no signalling server: viewers pass the stream on to each other.
+#[derive(Debug, Parser)]
+#[command(name = "waterfall", version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Print JSON on standard output instead of text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to log on standard error: error, warn, info, debug, trace, or a tracing filter.
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "WATERFALL_LOG")]
+    pub log: String,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failure, 2 usage, 3 access refused, 4 room not found, 130 interrupted.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Stream a media file, or a pipe, to everyone who has the ticket.
+    Stream(StreamArgs),
+    /// Watch a stream: count it, save it, or pipe it to a player.
+    Watch(WatchArgs),
+    /// Show who is in a room and who feeds whom.
+    Graph(GraphArgs),
+    /// Run a bootstrap node, a speaker and many viewers on this machine, and check every frame.
+    Demo(DemoArgs),
+    /// Measure this machine: joins, forwarding.
+    Bench(BenchArgs),
+}
+
+/// How to reach others.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkArgs {
+    /// A well-known peer, as a multiaddr (/ip4/192.0.2.7/udp/4001/quic-v1/p2p/…) or host:port. Repeatable.
+    /// Not needed on one local network, nor where the ticket names a peer that can be reached.
+    #[arg(long, value_name = "ADDR")]
+    pub bootstrap: Vec<String>,
+
+    /// Listen on this IP address only. Repeatable. Default: every interface.
+    #[arg(long, value_name = "IP")]
+    pub listen: Vec<IpAddr>,
+
+    /// Port for libp2p, TCP and UDP. Default: any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+
+    /// Do not look for peers on the local network by multicast DNS.
+    #[arg(long)]
+    pub no_lan: bool,
+
+    /// How many others to forward the stream to: 0 (leaf) to 64.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=64))]
+    pub fan_out: u8,
+}
+
+/// What opens a room.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Access")]
+pub(crate) struct AccessArgs {
+    /// Anyone who has the ticket may watch.
+    #[arg(long, group = "access")]
+    pub open: bool,
+
+    /// Ask for a password on the terminal. `stream` makes one up when the answer is empty.
+    #[arg(long, group = "access")]
+    pub password: bool,
+
+    /// Read the password from this file (its first line), or from standard input with '-'.
+    #[arg(long, value_name = "FILE", group = "access")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// `waterfall stream`.
+#[derive(Debug, Args)]
+pub(crate) struct StreamArgs {
+    /// IVF, WebM or Matroska with VP8, VP9, AV1, H.264 and Opus; '-' reads a pipe:
+    /// ffmpeg … -f webm - | waterfall stream - --open
+    pub file: PathBuf,
+
+    /// What opens the room.
+    #[command(flatten)]
+    pub access: AccessArgs,
+
+    /// Begin again when the file ends, until interrupted.
+    #[arg(long = "loop")]
+    pub repeat: bool,
+
+    /// What the room is called; at most 200 bytes.
+    #[arg(long, default_value = "")]
+    pub title: String,
+
+    /// Do not begin before this many viewers are there.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub wait: u32,
+
+    /// Write a line for each frame as published: track, index, timestamp, size, SHA-256.
+    #[arg(long, value_name = "FILE")]
+    pub frame_log: Option<PathBuf>,
+
+    /// How to reach others.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// `waterfall watch`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The ticket; '-' reads it from standard input, '@FILE' from a file.
+    pub ticket: String,
+
+    /// What opens the room. Default: by the ticket; a password is asked for when the room wants one.
+    #[command(flatten)]
+    pub access: AccessArgs,
+
+    /// Save all tracks as WebM or Matroska, by the file's ending; '-' writes Matroska to standard output:
+    /// waterfall watch TICKET --out - | mpv -
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Stop after so many seconds. Default: when the stream ends.
+    #[arg(long, value_name = "SECONDS")]
+    pub duration: Option<u64>,
+
+    /// Only forward to others; open nothing. For machines that lend their uplink.
+    #[arg(long, conflicts_with_all = ["out", "frame_log"])]
+    pub relay: bool,
+
+    /// How to find an open spot in the room.
+    #[arg(long, value_enum, default_value_t = JoinByArg::Probe)]
+    pub join_by: JoinByArg,
+
+    /// Write a line for each frame as received: track, index, timestamp, size, SHA-256.
+    #[arg(long, value_name = "FILE")]
+    pub frame_log: Option<PathBuf>,
+
+    /// How to reach others.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// See [`waterfall::JoinBy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JoinByArg {
+    /// Ask the participants that the room names as entries.
+    Probe,
+    /// Read the participants' records in the DHT from the speaker down.
+    Walk,
+}
+
+/// `waterfall graph`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// The ticket; '-' reads it from standard input, '@FILE' from a file.
+    pub ticket: String,
+
+    /// What opens the room. Default: by the ticket; a password is asked for when the room wants one.
+    #[command(flatten)]
+    pub access: AccessArgs,
+
+    /// How to reach others.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// `waterfall demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How many viewers.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub viewers: u16,
+
+    /// For how long to stream.
+    #[arg(long, value_name = "S", default_value_t = 15, value_parser = clap::value_parser!(u16).range(3..=3600))]
+    pub seconds: u16,
+
+    /// How many others each participant forwards to: 1 to 64.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub fan_out: u8,
+
+    /// Run each viewer as a process of its own.
+    #[arg(long)]
+    pub processes: bool,
+
+    /// Kill a relay right below the speaker (SIGKILL) halfway through; wants --processes.
+    #[arg(long, requires = "processes")]
+    pub kill_relay: bool,
+}
+
+/// `waterfall bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure.
+    #[command(subcommand)]
+    pub what: BenchCommand,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// From the call for a room to the first frame in hand, over many joins.
+    Join {
+        /// How many joins, one after the other.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        count: u16,
+    },
+    /// What forwarding to children costs: processor time per million packets sent, and the time a packet takes.
+    Relay {
+        /// How many children the relay has.
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+        children: u8,
+        /// Packets a second that come in.
+        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+        rate: u32,
+        /// For how long.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
+        seconds: u16,
+    },
+}

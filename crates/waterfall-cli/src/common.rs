@@ -1,0 +1,122 @@
+//! What several commands share: the node, passwords, tickets, interrupts.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
+use anyhow::Context;
+use waterfall::{Access, AccessKind, Credentials, Node, Password, Ticket, parse_address};
+
+use crate::cli::{AccessArgs, NetworkArgs};
+use crate::exit::Failure;
+use crate::output::say;
+
+/// Longest password or ticket file that is read.
+const MAX_TEXT: u64 = 64 * 1024;
+
+/// Starts a node as the command line wants it.
+pub(crate) async fn start_node(args: &NetworkArgs) -> Result<Node, Failure> {
+    let bootstrap = args
+        .bootstrap
+        .iter()
+        .map(|text| parse_address(text).map_err(|error| Failure::Usage(format!("--bootstrap: {error}"))))
+        .collect::<Result<Vec<_>, _>>()?
+        .concat();
+    let node = Node::builder()
+        .listen(args.listen.iter().copied())
+        .port(args.port)
+        .bootstrap(bootstrap)
+        .lan_discovery(!args.no_lan)
+        .start()
+        .await?;
+    Ok(node)
+}
+
+/// How a room that is being created is guarded.
+pub(crate) fn access(args: &AccessArgs) -> Result<Access, Failure> {
+    if args.open {
+        return Ok(Access::Open);
+    }
+    if let Some(file) = &args.password_file {
+        return Ok(Access::Password(password_from(file)?));
+    }
+    if !args.password {
+        return Err(Failure::Usage(
+            "who may watch? say --open (anyone with the ticket), --password or --password-file FILE".into(),
+        ));
+    }
+    let typed = ask_password("Password (empty: make one up): ")?;
+    if !typed.is_empty() {
+        return Ok(Access::Password(Password::from(typed)));
+    }
+    let made_up = waterfall::passphrase();
+    say(format_args!("Password: {}", made_up.reveal()));
+    Ok(Access::Password(made_up))
+}
+
+/// What a viewer brings; asks for a password only if the room wants one.
+pub(crate) fn credentials(args: &AccessArgs, ticket: &Ticket) -> Result<Credentials, Failure> {
+    if args.open {
+        return Ok(Credentials::Open);
+    }
+    if let Some(file) = &args.password_file {
+        return Ok(Credentials::Password(password_from(file)?));
+    }
+    if args.password || ticket.access == AccessKind::Password {
+        return Ok(Credentials::Password(Password::from(ask_password("Password: ")?)));
+    }
+    Ok(Credentials::Open)
+}
+
+fn ask_password(prompt: &str) -> Result<String, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "this room wants a password, and there is no terminal to ask on; use --password-file FILE".into(),
+        ));
+    }
+    Ok(rpassword::prompt_password(prompt).context("the password could not be read")?)
+}
+
+fn password_from(file: &Path) -> Result<Password, Failure> {
+    let text = read_text(file).with_context(|| format!("the password file {} could not be read", file.display()))?;
+    let first = text.lines().next().unwrap_or_default().trim_end_matches('\r');
+    if first.is_empty() {
+        return Err(Failure::sentence(format_args!("the password file {} is empty", file.display())));
+    }
+    Ok(Password::from(first.to_owned()))
+}
+
+fn read_text(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().lock().take(MAX_TEXT).read_to_string(&mut text)?;
+    } else {
+        std::fs::File::open(file)?.take(MAX_TEXT).read_to_string(&mut text)?;
+    }
+    Ok(text)
+}
+
+/// Reads a ticket from an argument, a file ('@FILE') or standard input ('-').
+pub(crate) fn ticket(argument: &str) -> Result<Ticket, Failure> {
+    let text = match argument.strip_prefix('@') {
+        Some(file) => read_text(Path::new(file)).with_context(|| format!("the ticket file {file} could not be read"))?,
+        None if argument == "-" => read_text(Path::new("-")).context("no ticket could be read from standard input")?,
+        None => argument.to_owned(),
+    };
+    text.parse().map_err(|error| Failure::Usage(format!("that is no ticket: {error}")))
+}
+
+/// Resolves when the user wants to stop: Ctrl-C, or a polite kill.
+pub(crate) async fn interrupted() {
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,7 @@
+//! The command as its users run it: real processes, real files, real sockets.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod demo;
+mod stream_and_watch;
+mod support;
