@@ -23,7 +23,10 @@ pub(crate) const KAD: StreamProtocol = StreamProtocol::new("/waterfall/kad/1");
 /// lookup costs so many connections.
 pub(crate) const REPLICATION: usize = 10;
 /// Most bytes of a gossip message: a sealed, signed room event is a few hundred.
-pub(crate) const MAX_GOSSIP_LEN: usize = 4 * 1024;
+pub(crate) const MAX_GOSSIP_LEN: usize = 4_000;
+/// Gossipsub's own limit. It is held against all that has been read and not just against the next message, so it
+/// must be well above a read of 8 KiB or a quick run of small messages ends the stream.
+const MAX_GOSSIP_TRANSMIT: usize = 64 * 1024;
 /// Most topics this node is in, and most that it keeps track of for a neighbour.
 pub(crate) const MAX_TOPICS: usize = 128;
 
@@ -105,7 +108,7 @@ fn kademlia(local: libp2p::PeerId, config: &Config) -> kad::Behaviour<Store> {
 fn calls(config: &Config) -> request_response::Behaviour<call::Codec> {
     let settings = request_response::Config::default()
         .with_request_timeout(config.limits.ask_timeout)
-        .with_max_concurrent_streams(32);
+        .with_max_concurrent_streams(64);
     request_response::Behaviour::new([(call::PROTOCOL, request_response::ProtocolSupport::Full)], settings)
 }
 
@@ -119,7 +122,7 @@ fn gossip() -> Gossipsub {
             let hash = Sha256::new().chain_update(message.topic.as_str()).chain_update(&message.data).finalize();
             gossipsub::MessageId::from(hash[..16].to_vec())
         })
-        .max_transmit_size(MAX_GOSSIP_LEN)
+        .max_transmit_size(MAX_GOSSIP_TRANSMIT)
         .heartbeat_initial_delay(Duration::from_millis(200))
         .flood_publish(true)
         .duplicate_cache_time(Duration::from_secs(120))

@@ -99,7 +99,7 @@ impl Driver {
             queries: HashMap::new(),
             connections: connections::Connections::default(),
             entrances: entrances::Entrances::new(config.bootstrap, now),
-            routing: routing::Routing::default(),
+            routing: routing::Routing::new(now),
             handover: handover::Handover::new(&config.limits),
             outbox: outbox::Outbox::default(),
             lookups: lookups::Lookups::default(),
@@ -191,6 +191,7 @@ impl Driver {
         let now = Instant::now();
         self.enter(now);
         self.flush_routing(now);
+        self.walk(now);
         self.hand_over();
         self.advance_outbox(now);
         self.advance_lookups(now);

@@ -177,7 +177,7 @@ impl Signal {
 
     /// Asks a node one question (`/waterfall/call/1`) over the connection to it, or over a new one to
     /// `to.addresses`, or else to the addresses that the DHT knows. QUIC is preferred, TCP follows
-    /// a quarter of a second later.
+    /// a little later (RFC 8305).
     ///
     /// # Errors
     /// [`AskError`]; within [`crate::Limits::ask_timeout`] in any case.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,6 +10,7 @@ use libp2p::core::transport::{ListenerId, TransportError};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm, SwarmBuilder, dns, noise, tcp, yamux};
+use socket2::{Domain, Socket, Type};
 use tokio::time::{Instant, timeout_at};
 
 use crate::behaviour::{Behaviour, BehaviourEvent};
@@ -50,7 +51,7 @@ pub(crate) async fn listen(config: &Config) -> Result<(Swarm<Behaviour>, Vec<Swa
     let mut waiting: HashSet<ListenerId> = HashSet::new();
     let mut failed = None;
     for address in addresses {
-        match listen_on(&mut swarm, &address) {
+        match probe(&address).and_then(|()| listen_on(&mut swarm, &address)) {
             Ok(id) => {
                 waiting.insert(id);
             }
@@ -89,11 +90,6 @@ pub(crate) async fn listen(config: &Config) -> Result<(Swarm<Behaviour>, Vec<Swa
 }
 
 fn listen_on(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<ListenerId, StartError> {
-    // libp2p sets SO_REUSEPORT on TCP listeners, with which a second node would silently share the
-    // port; a listener without it shows whether the port is free.
-    if let Some(socket) = fixed_tcp_port(address) {
-        TcpListener::bind(socket).map_err(|error| listen_error(address, &error))?;
-    }
     swarm.listen_on(address.clone()).map_err(|error| match error {
         TransportError::Other(error) => listen_error(address, &error),
         TransportError::MultiaddrNotSupported(_) => StartError::Listen {
@@ -104,22 +100,36 @@ fn listen_on(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<Listen
     })
 }
 
-fn fixed_tcp_port(address: &Multiaddr) -> Option<SocketAddr> {
+/// Binds where libp2p will, for two reasons: libp2p sets SO_REUSEPORT on TCP listeners, with which a
+/// second node would silently share the port; and its errors no longer tell the system's kind.
+fn probe(address: &Multiaddr) -> Result<(), StartError> {
     let mut parts = address.iter();
-    let ip = match parts.next()? {
-        Protocol::Ip4(ip) => ip.into(),
-        Protocol::Ip6(ip) => ip.into(),
-        _ => return None,
+    let ip: IpAddr = match parts.next() {
+        Some(Protocol::Ip4(ip)) => ip.into(),
+        Some(Protocol::Ip6(ip)) => ip.into(),
+        _ => return Ok(()),
     };
-    match parts.next()? {
-        Protocol::Tcp(port) if port != 0 => Some(SocketAddr::new(ip, port)),
-        _ => None,
-    }
+    let (port, kind) = match parts.next() {
+        Some(Protocol::Tcp(port)) => (port, Type::STREAM),
+        Some(Protocol::Udp(port)) => (port, Type::DGRAM),
+        _ => return Ok(()),
+    };
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(SocketAddr::new(ip, port)), kind, None)?;
+        if ip.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        if kind == Type::STREAM {
+            // Connections that are closing do not count as users of the port.
+            socket.set_reuse_address(true)?;
+        }
+        socket.bind(&SocketAddr::new(ip, port).into())
+    };
+    bind().map_err(|error| listen_error(address, &error))
 }
 
 fn listen_error(address: &Multiaddr, error: &io::Error) -> StartError {
-    let kind = innermost_kind(error).unwrap_or(io::ErrorKind::Other);
-    let (reason, advice) = match kind {
+    let (reason, advice) = match error.kind() {
         io::ErrorKind::AddrInUse => {
             ("the port is in use".into(), "stop the program that uses it, or choose another port (0 for any free one)")
         }
@@ -133,20 +143,6 @@ fn listen_error(address: &Multiaddr, error: &io::Error) -> StartError {
         _ => (error.to_string(), "choose another address"),
     };
     StartError::Listen { address: address.clone(), reason, advice }
-}
-
-/// The kind of the system's error: transports wrap it, some several times.
-fn innermost_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
-    if let Some(io) = error.downcast_ref::<io::Error>() {
-        if io.kind() != io::ErrorKind::Other {
-            return Some(io.kind());
-        }
-        // `source` of an io::Error skips the error that it wraps.
-        if let Some(inner) = io.get_ref() {
-            return innermost_kind(inner);
-        }
-    }
-    error.source().and_then(innermost_kind)
 }
 
 fn build(config: &Config) -> Result<Swarm<Behaviour>, StartError> {
@@ -165,7 +161,7 @@ fn build(config: &Config) -> Result<Swarm<Behaviour>, StartError> {
         }))
     };
     let swarm_config = |settings: libp2p::swarm::Config| {
-        // QUIC first, TCP a quarter of a second later: one handshake where both would do.
+        // QUIC first, TCP a little later: one handshake where both would do.
         settings.with_idle_connection_timeout(Duration::from_secs(15)).with_smart_dial()
     };
     let behaviour = |key: &libp2p::identity::Keypair| Behaviour::new(key, config);

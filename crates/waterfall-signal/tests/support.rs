@@ -33,6 +33,9 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start(config: Config) -> Self {
+        // RUST_LOG shows what happens; an error means that another test has set it up.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let (signal, events) = Signal::start(config).await.unwrap();
         Self { signal, events }
     }

@@ -8,7 +8,7 @@ use libp2p::gossipsub::{self, IdentTopic, MessageAcceptance, MessageId, PublishE
 
 use super::Driver;
 use super::handover::BURST_SECONDS;
-use crate::behaviour::MAX_TOPICS;
+use crate::behaviour::{MAX_GOSSIP_LEN, MAX_TOPICS};
 use crate::config::Limits;
 use crate::event::{Event, Verdict};
 use crate::id;
@@ -81,6 +81,11 @@ impl Driver {
     }
 
     pub(super) fn publish(&mut self, topic: [u8; 32], message: Vec<u8>) {
+        if message.len() > MAX_GOSSIP_LEN {
+            tracing::warn!(len = message.len(), "a gossip message is too long and was not sent");
+            self.channels.counters.lock().gossip_unsent += 1;
+            return;
+        }
         self.try_publish(Waiting { topic, message, until: Instant::now() + WAIT });
     }
 
@@ -92,13 +97,14 @@ impl Driver {
             Ok(_) => stats.gossip_sent += 1,
             // The very same message is on its way already.
             Err(PublishError::Duplicate) => {}
-            Err(PublishError::NoPeersSubscribedToTopic | PublishError::AllQueuesFull(_)) => {
+            Err(PublishError::NoPeersSubscribedToTopic) => {
                 if self.gossip.waiting.len() >= MAX_WAITING {
                     self.gossip.waiting.pop_front();
                     stats.gossip_unsent += 1;
                 }
                 self.gossip.waiting.push_back(waiting);
             }
+            // With full queues among it: gossipsub then takes a second try for a duplicate.
             Err(error) => {
                 tracing::warn!(%error, "a gossip message was not sent");
                 stats.gossip_unsent += 1;
@@ -154,6 +160,10 @@ impl Driver {
         let topic = self.gossip.topics.get(&message.topic).copied();
         let from = id::node_id(&source);
         let verdict = Verdict { message: Some((id, source)), mailbox: self.channels.mailbox.clone() };
+        if message.data.len() > MAX_GOSSIP_LEN {
+            verdict.reject();
+            return;
+        }
         let handed_on = match (topic, from) {
             (Some(topic), Some(from)) if self.gossip.rate.allow(source, now) => {
                 let event = Event::Gossip { topic, from, message: message.data, verdict };

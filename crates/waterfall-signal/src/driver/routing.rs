@@ -3,12 +3,16 @@
 //!
 //! Kademlia answers each insertion into a small table with a bootstrap (a walk to its own id and
 //! one to each bucket), and each walk finds peers to insert. Batches make that one bootstrap per
-//! second at most, and only servers that this node is connected to are inserted.
+//! second at most, and only servers that this node is connected to are inserted. Nobody enters a
+//! full bucket: for that Kademlia dials an old entry each time, which in turn announces itself, and so on
+//! forever. Who does not answer a dial leaves instead.
+//!
+//! Early nodes find nobody by that one bootstrap, so small tables are walked again, ever more rarely.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use libp2p::kad::{Addresses, KBucketKey};
+use libp2p::kad::{self, Addresses, KBucketKey};
 use libp2p::swarm::DialError;
 use libp2p::{Multiaddr, PeerId, identify};
 
@@ -21,14 +25,27 @@ use crate::reach::{self, Scope};
 const BATCH_EVERY: Duration = Duration::from_secs(1);
 /// Most peers that wait for the next batch; more are not taken this time.
 const MAX_WAITING: usize = 64;
+/// A table below this many peers is walked by ourselves: once it is larger, lookups keep it fresh.
+const SMALL: usize = kad::K_VALUE.get();
+/// First pause between such walks; doubles up to the last.
+const FIRST_WALK: Duration = Duration::from_secs(1);
+const LAST_WALK: Duration = Duration::from_secs(120);
 /// Most addresses of one peer in the table; the oldest goes first.
 const MAX_PER_PEER: usize = 6;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Routing {
     waiting: HashMap<PeerId, Vec<Multiaddr>>,
     last_batch: Option<Instant>,
+    next_walk: Instant,
+    walk_pause: Duration,
+}
+
+impl Routing {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { waiting: HashMap::new(), last_batch: None, next_walk: now + FIRST_WALK, walk_pause: FIRST_WALK }
+    }
 }
 
 impl Driver {
@@ -65,10 +82,34 @@ impl Driver {
         self.routing.last_batch = Some(now);
         let kad = &mut self.swarm.behaviour_mut().kad;
         for (peer, addresses) in self.routing.waiting.drain() {
+            let is_full = kad.kbucket(peer).is_none_or(|bucket| {
+                bucket.num_entries() >= kad::K_VALUE.get() && !bucket.iter().any(|e| e.node.key.preimage() == &peer)
+            });
+            if is_full {
+                continue;
+            }
             for address in addresses {
                 kad.add_address(&peer, address);
             }
         }
+    }
+
+    /// Looks for more peers while the table is small.
+    pub(super) fn walk(&mut self, now: Instant) {
+        if now < self.routing.next_walk {
+            return;
+        }
+        let size = self.routing_size();
+        if size == 0 || size >= SMALL {
+            // Once it shrinks, or has a first peer, there is reason for haste.
+            self.routing.walk_pause = FIRST_WALK;
+            self.routing.next_walk = now + FIRST_WALK;
+            return;
+        }
+        self.routing.walk_pause = (2 * self.routing.walk_pause).min(LAST_WALK);
+        self.routing.next_walk = now + self.routing.walk_pause;
+        // It fails only if nobody is known.
+        let _ = self.swarm.behaviour_mut().kad.bootstrap();
     }
 
     pub(super) fn on_routing_updated(&mut self, peer: PeerId, is_new: bool, addresses: &Addresses) {
