@@ -90,6 +90,19 @@ fn times_start_at_the_earliest_track() {
 }
 
 #[test]
+fn times_are_rounded_to_the_nearest_tick() {
+    let mut writer = Writer::new(Vec::new(), &[TrackInfo::new(Codec::Vp8)], WriterOptions::new(Format::WebM)).unwrap();
+    for micros in [0, 33_333, 66_667, 99_500] {
+        writer.write(0, &Frame { timestamp: Duration::from_micros(micros), ..frame(0, true) }).unwrap();
+    }
+    let again = read(&writer.finish().unwrap());
+    assert_eq!(
+        again.frames.iter().map(|(_, frame)| frame.timestamp.as_micros()).collect::<Vec<_>>(),
+        [0, 33_000, 67_000, 100_000]
+    );
+}
+
+#[test]
 fn a_track_that_never_comes_holds_nothing_up() {
     let tracks = [TrackInfo::new(Codec::Opus), TrackInfo::new(Codec::Vp8)];
     let mut written = Vec::new();
