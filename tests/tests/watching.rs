@@ -16,7 +16,7 @@ async fn twenty_four_viewers_get_every_frame_through_each_other() {
     until(&room, |status| status.size == 25).await;
 
     let published = publish_clip(&room, Clip::first(3)).await;
-    let ending = tokio::spawn(room.clone().leave());
+    let ending = tokio::spawn(room.leave());
     let mut fed_by = BTreeMap::new();
     let mut ends = Vec::new();
     for (who, viewer) in viewers.into_iter().enumerate() {
@@ -26,12 +26,11 @@ async fn twenty_four_viewers_get_every_frame_through_each_other() {
         fed_by.insert(node.id(), parent);
         ends.push((node, seat));
     }
-    let status = room.status().borrow().clone();
     for (node, seat) in ends {
         drop(seat);
         node.close().await;
     }
-    within(ending).await.unwrap();
+    let status = within(ending).await.unwrap().status;
 
     // Who fed whom is counted on the links that the packets came over.
     let depths: Vec<usize> = fed_by.keys().map(|viewer| depth(*viewer, node.id(), &fed_by)).collect();

@@ -19,7 +19,7 @@ use crate::source::Source;
 enum Line<'a> {
     Ticket { ticket: &'a waterfall::Ticket, room: waterfall::RoomId, node: waterfall::NodeId, addresses: Vec<String> },
     Started { tracks: usize },
-    Ended { frames: u64, bytes: u64, seconds: f64, status: Status },
+    Ended { frames: u64, bytes: u64, status: Status },
 }
 
 /// Streams until the source ends or the user interrupts.
@@ -44,11 +44,10 @@ pub(crate) async fn run(args: StreamArgs, json: bool) -> Result<(), Failure> {
     }
     let frames = speaker.frames;
     drop(speaker);
-    let status = room.status().borrow().clone();
-    room.leave().await;
+    let status = room.leave().await.status;
     node.close().await;
     if json {
-        print_json(&Line::Ended { frames, bytes: status.published, seconds: 0.0, status })?;
+        print_json(&Line::Ended { frames, bytes: status.published, status })?;
     } else {
         say(format_args!("The stream is over: {frames} frames, {} bytes.", status.published));
     }

@@ -97,12 +97,12 @@ pub(crate) async fn run(args: WatchArgs, json: bool) -> Result<(), Failure> {
         () = interrupted() => Err(Failure::Interrupted),
         () = over(args.duration) => Ok(()),
     };
-    let status = room.status().borrow().clone();
-    let finished = watcher.finish(&status);
-    drop(watcher);
-    room.leave().await;
+    // Files first: leaving may take seconds.
+    let saved = watcher.save();
+    let status = room.leave().await.status;
     node.close().await;
-    result.and(finished)
+    let told = watcher.tell(status);
+    result.and(saved).and(told)
 }
 
 async fn over(duration: Option<u64>) {
@@ -208,17 +208,22 @@ impl Watcher {
         Ok(())
     }
 
-    /// Finishes the files and says how it was.
-    fn finish(&mut self, status: &Status) -> Result<(), Failure> {
+    /// Finishes the files.
+    fn save(&mut self) -> Result<(), Failure> {
         if let Some(recorder) = self.recorder.take() {
             recorder.finish()?;
         }
         if let Some(log) = self.log.take() {
             log.finish()?;
         }
-        let tally = &self.tally;
+        Ok(())
+    }
+
+    /// Says how it was.
+    fn tell(self, status: Status) -> Result<(), Failure> {
+        let tally = self.tally;
         if self.json {
-            print_json(&Line::Ended { status: status.clone(), tally: tally.clone() })?;
+            print_json(&Line::Ended { status, tally })?;
         } else {
             let forwarded: u64 = status.links.iter().map(|link| link.media_sent).sum();
             say(format_args!(

@@ -119,7 +119,7 @@ impl Shared {
 
     /// How this node can be called right now.
     pub(crate) fn contact(&self) -> Contact {
-        Contact { node: self.node_id(), addresses: self.signal.addresses().borrow().clone() }
+        self.signal.contact()
     }
 
     /// The well-known peers, as a ticket names them.

@@ -26,6 +26,8 @@ const TICKET_ENTRIES: usize = 3;
 pub struct LeaveReport {
     /// Children that found another parent before we were gone.
     pub children_handed_over: usize,
+    /// The last status, with all that the links have carried.
+    pub status: Status,
 }
 
 /// A room we are in. Clones are the same participant; when the last one is dropped, and no
@@ -190,11 +192,12 @@ impl Room {
     /// its children have what they miss.
     pub async fn leave(self) -> LeaveReport {
         let (reply, report) = oneshot::channel();
-        // Gone already: then there is nobody to hand over.
-        let gone = LeaveReport { children_handed_over: 0 };
-        if self.commands.send(Command::Leave { reply }).await.is_err() {
-            return gone;
+        // With the driver gone already there is nobody to hand over.
+        if self.commands.send(Command::Leave { reply }).await.is_ok()
+            && let Ok(report) = report.await
+        {
+            return report;
         }
-        report.await.unwrap_or(gone)
+        LeaveReport { children_handed_over: 0, status: self.status.borrow().clone() }
     }
 }

@@ -56,8 +56,7 @@ async fn view(
     }
     let tally = view.tally().clone();
     drop(view);
-    let status = room.status().borrow().clone();
-    room.leave().await;
+    let status = room.leave().await.status;
     node.close().await;
     Ok(ViewerResult { id: Some(id), status, tally, entries, killed: false, peak_memory_kib: None })
 }

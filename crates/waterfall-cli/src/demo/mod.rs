@@ -14,7 +14,7 @@ use tokio::time::sleep_until;
 use waterfall::media::bundled_clip;
 use waterfall::media::container::{Reader, TrackInfo};
 use waterfall::media::frame::{Pacer, Rounds};
-use waterfall::{Access, Frame, Node, Publisher, Room, Ticket, TrackSpec, generate_key};
+use waterfall::{Access, Frame, Node, Publisher, Room, Status, Ticket, TrackSpec, generate_key};
 use waterfall_bootstrap::Bootstrap;
 
 use crate::cli::DemoArgs;
@@ -52,14 +52,13 @@ async fn perform(args: &DemoArgs) -> Result<Report, Failure> {
 
     let (results, log) = tokio::join!(
         watch_all(args, &ticket, &multiaddrs, &addresses, &bar),
-        speak(room.clone(), Duration::from_secs(args.seconds.into()), &bar),
+        speak(room, Duration::from_secs(args.seconds.into()), &bar),
     );
     bar.finish_and_clear();
     let log = log?;
-    let status = room.status().borrow().clone();
     node.close().await;
     bootstrap.close().await;
-    Ok(Report::new(log.speaker, args.fan_out, &status, &log.entries, results?))
+    Ok(Report::new(log.speaker, args.fan_out, &log.status, &log.entries, results?))
 }
 
 async fn start_bootstrap() -> Result<Bootstrap, Failure> {
@@ -102,6 +101,7 @@ fn progress(viewers: usize, seconds: u16) -> ProgressBar {
 struct Published {
     speaker: waterfall::NodeId,
     entries: Vec<Entry>,
+    status: Status,
 }
 
 /// Streams the bundled clip, over and over, for so long; then ends the room.
@@ -110,8 +110,8 @@ async fn speak(room: Room, how_long: Duration, bar: &ProgressBar) -> Result<Publ
     speaker.send(how_long, |at| bar.set_message(format!("{:.0} of {} s", at.as_secs_f64(), how_long.as_secs()))).await?;
     let entries = speaker.finish().await;
     let id = room.node_id();
-    room.leave().await;
-    Ok(Published { speaker: id, entries })
+    let status = room.leave().await.status;
+    Ok(Published { speaker: id, entries, status })
 }
 
 /// Streams the bundled clip, over and over, until told to stop.

@@ -453,6 +453,8 @@ impl Driver {
         if !self.leaving.is_empty() {
             // Last words (that we are gone, above all) need a moment to go out.
             tokio::time::sleep(LINGER).await;
+            let stats = self.shared.engine.stats().await;
+            self.measured(&stats);
         }
         for link in self.links.ids() {
             self.shared.engine.close(link);
@@ -460,7 +462,8 @@ impl Driver {
         for track in self.catalogues.tracks().iter() {
             self.shared.engine.remove_track(self.registration.group, track.id.0);
         }
-        let report = LeaveReport { children_handed_over: self.handed_over };
+        let status = self.outlets.status.borrow().clone();
+        let report = LeaveReport { children_handed_over: self.handed_over, status };
         for reply in self.leaving {
             let _gone = reply.send(report.clone());
         }
