@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use waterfall::{Access, AccessKind, Credentials, Node, Password, Ticket, parse_address};
+use zeroize::Zeroizing;
 
 use crate::cli::{AccessArgs, NetworkArgs};
 use crate::exit::Failure;
@@ -82,11 +83,13 @@ fn password_from(file: &Path) -> Result<Password, Failure> {
     if first.is_empty() {
         return Err(Failure::sentence(format_args!("the password file {} is empty", file.display())));
     }
-    Ok(Password::from(first.to_owned()))
+    Ok(Password::from(first))
 }
 
-fn read_text(file: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
+/// Reads a small text; it is wiped from memory when dropped, for it may hold a secret.
+fn read_text(file: &Path) -> std::io::Result<Zeroizing<String>> {
+    // Room for all of it at once, so that no copy is left behind by growing.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_TEXT as usize));
     if file == Path::new("-") {
         std::io::stdin().lock().take(MAX_TEXT).read_to_string(&mut text)?;
     } else {
@@ -100,7 +103,7 @@ pub(crate) fn ticket(argument: &str) -> Result<Ticket, Failure> {
     let text = match argument.strip_prefix('@') {
         Some(file) => read_text(Path::new(file)).with_context(|| format!("the ticket file {file} could not be read"))?,
         None if argument == "-" => read_text(Path::new("-")).context("no ticket could be read from standard input")?,
-        None => argument.to_owned(),
+        None => Zeroizing::new(argument.to_owned()),
     };
     text.parse().map_err(|error| Failure::Usage(format!("that is no ticket: {error}")))
 }

@@ -1,15 +1,13 @@
 //! What `watch` does with frames: count them, log them, write them to a file.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 use waterfall::media::container::{Format, WriteError, Writer, WriterOptions};
 use waterfall::{Frame, TrackInfo};
 
 use crate::exit::Failure;
-
-type Sink = BufWriter<Box<dyn Write + Send>>;
 
 /// Where frames are to be written.
 #[derive(Debug)]
@@ -45,15 +43,20 @@ impl Target {
     pub(crate) fn start(mut self, tracks: &[TrackInfo]) -> Result<Recorder, Failure> {
         let infos: Option<Vec<_>> = tracks.iter().map(TrackInfo::to_container).collect();
         let infos = infos.ok_or_else(|| cannot(&self.path, &"it would hold a codec that this version does not know"))?;
-        let (working, sink): (_, Box<dyn Write + Send>) = match self.file.take() {
-            Some((working, file)) => (Some(working), Box::new(file)),
-            None => (None, Box::new(std::io::stdout())),
-        };
+        let options = WriterOptions::new(self.format);
         let path = std::mem::take(&mut self.path);
-        match Writer::new(BufWriter::new(sink), &infos, WriterOptions::new(self.format)) {
-            Ok(writer) => Ok(Recorder { path, working, writer }),
-            Err(error) => Err(cannot(&path, &error)),
-        }
+        let failed = |error: WriteError| cannot(&path, &error);
+        let output = match self.file.take() {
+            Some((working, file)) => {
+                let writer = Writer::new(BufWriter::new(file), &infos, options).map_err(failed);
+                if writer.is_err() {
+                    let _ = std::fs::remove_file(&working);
+                }
+                Output::File(working, writer?)
+            }
+            None => Output::Pipe(Writer::new(BufWriter::new(std::io::stdout()), &infos, options).map_err(failed)?),
+        };
+        Ok(Recorder { path, output })
     }
 }
 
@@ -71,27 +74,43 @@ fn cannot(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::sentence(format_args!("{name} cannot be written: {error}"))
 }
 
-/// A file that is being written.
+/// A file or pipe that is being written.
 pub(crate) struct Recorder {
     path: PathBuf,
-    working: Option<PathBuf>,
-    writer: Writer<Sink>,
+    output: Output,
+}
+
+enum Output {
+    /// Under its working name.
+    File(PathBuf, Writer<BufWriter<File>>),
+    Pipe(Writer<BufWriter<Stdout>>),
 }
 
 impl Recorder {
     /// Adds a frame of the track with this index.
     pub(crate) fn write(&mut self, track: usize, frame: &Frame) -> Result<(), Failure> {
-        self.writer.write(track, frame).map_err(|error: WriteError| cannot(&self.path, &error))
+        let written = match &mut self.output {
+            Output::File(_, writer) => writer.write(track, frame),
+            // A player wants each frame now.
+            Output::Pipe(writer) => writer.write(track, frame).and_then(|()| writer.flush()),
+        };
+        written.map_err(|error| cannot(&self.path, &error))
     }
 
     /// Finishes the file and gives it its name.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let mut sink = self.writer.finish().map_err(|error| cannot(&self.path, &error))?;
-        sink.flush().map_err(|error| cannot(&self.path, &error))?;
-        drop(sink);
-        match self.working {
-            Some(working) => std::fs::rename(&working, &self.path).map_err(|error| cannot(&self.path, &error)),
-            None => Ok(()),
+        let path = self.path;
+        let flushed = |error: std::io::Error| cannot(&path, &error);
+        match self.output {
+            Output::Pipe(writer) => {
+                writer.finish().map_err(|error| cannot(&path, &error))?.flush().map_err(flushed)
+            }
+            Output::File(working, writer) => {
+                let mut sink = writer.finish_seekable().map_err(|error| cannot(&path, &error))?;
+                sink.flush().map_err(flushed)?;
+                drop(sink);
+                std::fs::rename(&working, &path).map_err(flushed)
+            }
         }
     }
 }

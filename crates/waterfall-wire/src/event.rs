@@ -8,9 +8,6 @@ use crate::{NodeId, RoomId, UnixMillis, Wire};
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum RoomEventBody {
-    /// The root has started.
-    #[n(0)]
-    Started,
     /// The room is over; only the root or a delegate may say so.
     #[n(1)]
     Ended,

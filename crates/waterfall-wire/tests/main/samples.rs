@@ -318,7 +318,7 @@ fn streams() -> Vec<Kind> {
         kind::<Catalogue>("catalogue", vec![plain("video and ended audio", catalogue())]),
         kind::<RoomEvent>(
             "room_event",
-            vec![plain("started", event(RoomEventBody::Started)), plain("ended", event(RoomEventBody::Ended))],
+            vec![plain("ended", event(RoomEventBody::Ended))],
         ),
         kind::<Summary>("summary", vec![plain("two spots", summary())]),
         kind::<TreeMessage>("tree_message", tree_messages()),

@@ -151,7 +151,7 @@ fn a_statement_in_the_name_of_another_is_refused() {
 
 #[test]
 fn every_flipped_bit_of_a_statement_is_noticed() {
-    let bytes = encode(&Signed::new(&event(RoomEventBody::Started), &key(1)));
+    let bytes = encode(&Signed::new(&event(RoomEventBody::Ended), &key(1)));
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);

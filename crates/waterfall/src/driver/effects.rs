@@ -204,7 +204,6 @@ impl Driver {
             return false;
         }
         match event.body {
-            RoomEventBody::Started => false,
             RoomEventBody::Ended if self.ended.is_some() => false,
             RoomEventBody::Ended => {
                 self.ended = Some(Instant::now());
