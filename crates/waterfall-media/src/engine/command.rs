@@ -21,6 +21,7 @@ pub(super) enum Command {
     SetFed(GroupId, bool),
     Have(GroupId, oneshot::Sender<Vec<(u32, u64)>>),
     Resume(LinkId, Vec<(u32, u64)>),
-    Subscribe(GroupId, Subscriber),
+    AskKeyFrame(GroupId, u32),
+    Subscribe(GroupId, u32, Subscriber),
     Stats(oneshot::Sender<Stats>),
 }

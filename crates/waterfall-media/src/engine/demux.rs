@@ -82,6 +82,7 @@ fn stun_ufrag(datagram: &[u8]) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -129,5 +130,15 @@ mod tests {
         demux.remove(LinkId(1));
         assert_eq!(demux.find(local, a, &request(b"mine:x")), None);
         assert_eq!(demux.find(local, a, &[20]), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_search_for_a_name(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let mut stun = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            stun.extend_from_slice(&bytes);
+            stun_ufrag(&stun);
+            stun_ufrag(&bytes);
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::socket::{MAX_DATAGRAM, Sockets};
 use super::stats::{DatagramStats, Drops, LinkStats, Stats, TrackStats};
 use super::{Event, LinkError, StartError};
 use crate::forward::identity::Head;
-use crate::forward::{Accepted, Group, GroupId, LinkId, Packet, Source};
+use crate::forward::{Accepted, Group, GroupId, LinkId, Packet, Source, TrackConfig};
 use crate::link::{Candidate, CandidateKind, Identity, Link, LinkConfig, LinkEvent, Session};
 
 /// Datagrams read from one socket, and packets and commands taken, before others get their turn.
@@ -54,7 +54,7 @@ pub(super) struct Driver {
 /// What woke the driver.
 enum Wake {
     Command(Option<Command>),
-    Published(Option<(GroupId, Packet)>),
+    Published((GroupId, Packet)),
     Other,
 }
 
@@ -110,12 +110,12 @@ impl Driver {
         loop {
             match self.wait().await {
                 Wake::Command(None) => break,
-                Wake::Command(Some(command)) => self.take_commands(command),
-                Wake::Published(Some((group, packet))) => self.take_published(group, packet),
-                // The handles hold both channels, so that the other one ends at the same time.
-                Wake::Published(None) | Wake::Other => {}
+                Wake::Command(Some(command)) => self.handle(command),
+                Wake::Published((group, packet)) => self.publish(group, packet, Instant::now()),
+                Wake::Other => {}
             }
             let now = Instant::now();
+            self.take_batch(now);
             self.sockets.drain();
             self.read_sockets(now, &mut buffer);
             self.service(now);
@@ -132,26 +132,21 @@ impl Driver {
             biased;
             command = self.commands.recv() => Wake::Command(command),
             () = poll_fn(|cx| sockets.poll_ready(cx)) => Wake::Other,
-            published = self.published.recv(), if !self.published.is_closed() => Wake::Published(published),
+            Some(published) = self.published.recv() => Wake::Published(published),
             _ = self.events.reserve(), if full > 0 && !self.events.is_closed() => Wake::Other,
             () = sleep_until(due.into()) => Wake::Other,
         }
     }
 
-    fn take_commands(&mut self, first: Command) {
-        self.handle(first);
-        for _ in 1..BATCH {
+    /// Takes what else waits, whatever it was that woke the driver: none starves another.
+    fn take_batch(&mut self, now: Instant) {
+        for _ in 0..BATCH {
             match self.commands.try_recv() {
                 Ok(command) => self.handle(command),
                 Err(_) => break,
             }
         }
-    }
-
-    fn take_published(&mut self, group: GroupId, packet: Packet) {
-        let now = Instant::now();
-        self.publish(group, packet, now);
-        for _ in 1..BATCH {
+        for _ in 0..BATCH {
             match self.published.try_recv() {
                 Ok((group, packet)) => self.publish(group, packet, now),
                 Err(_) => break,
@@ -188,15 +183,8 @@ impl Driver {
                     link.send(now, message);
                 }
             }
-            Command::AddTrack(id, kid, config) => {
-                if !self.group(id).add_track(kid, config) {
-                    tracing::warn!(group = id.0, kid, "too many tracks: this one is ignored");
-                }
-            }
-            Command::RemoveTrack(id, kid) => {
-                self.group(id).remove_track(kid);
-                self.drop_empty(id);
-            }
+            Command::AddTrack(id, kid, config) => self.add_track(id, kid, config, now),
+            Command::RemoveTrack(id, kid) => self.remove_track(id, kid),
             Command::SetEdge(link, on) => {
                 if let Some((link, group)) = self.link_and_group(link) {
                     link.set_edge(on, group, now);
@@ -211,9 +199,33 @@ impl Driver {
                     link.resume(have, group, now);
                 }
             }
-            Command::Subscribe(id, subscriber) => self.group(id).subscribe(subscriber),
+            Command::AskKeyFrame(group, kid) => self.ask_key_frame(group, kid, now),
+            Command::Subscribe(id, kid, subscriber) => self.group(id).subscribe(kid, subscriber),
             Command::Stats(reply) => drop(reply.send(self.stats(now))),
         }
+    }
+
+    fn add_track(&mut self, id: GroupId, kid: u32, config: TrackConfig, now: Instant) {
+        let group = self.group(id);
+        if !group.add_track(kid, config) {
+            tracing::warn!(group = id.0, kid, "too many tracks: this one is ignored");
+            return;
+        }
+        for (link, bytes) in group.unpark(kid, now) {
+            self.grown.insert(id);
+            if let Some(link) = self.links.get_mut(&link) {
+                link.unparked(bytes);
+            }
+        }
+    }
+
+    fn remove_track(&mut self, id: GroupId, kid: u32) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.remove_track(kid);
+        }
+        // At once: a track that is added again begins anew.
+        self.links.values_mut().filter(|link| link.group == id).for_each(|link| link.forget_track(kid));
+        self.drop_empty(id);
     }
 
     fn group(&mut self, id: GroupId) -> &mut Group {
@@ -237,6 +249,7 @@ impl Driver {
     }
 
     fn offer(&mut self, id: LinkId, group: GroupId, now: Instant) -> Result<Session, LinkError> {
+        self.admit(id)?;
         let local = self.sockets.local(0);
         let link = self.make_link(id, group, &local, now)?;
         let session = link.session(&self.identity, candidates(&local));
@@ -246,6 +259,7 @@ impl Driver {
 
     fn answer(&mut self, id: LinkId, group: GroupId, remote: &Session, now: Instant) -> Result<Session, LinkError> {
         remote.check()?;
+        self.admit(id)?;
         // An offer of ours that is still open may be to the same neighbour, who would then send over the same
         // pair of addresses twice.
         let first = self.sockets.local(0);
@@ -253,7 +267,7 @@ impl Driver {
         let demux = &self.demux;
         let set = self
             .sockets
-            .choose(|local| !(open && local == first) && !demux.is_taken(local, remote))
+            .choose(|local| !(open && local == first || demux.is_taken(local, remote)))
             .map_err(|error| LinkError::Transport(error.to_string()))?;
         let local = self.sockets.local(set);
         let mut link = self.make_link(id, group, &local, now)?;
@@ -277,13 +291,18 @@ impl Driver {
         Ok(())
     }
 
-    fn make_link(&self, id: LinkId, group: GroupId, local: &[SocketAddr], now: Instant) -> Result<Link, LinkError> {
+    /// Whether there is room for another link, with that id.
+    fn admit(&self, id: LinkId) -> Result<(), LinkError> {
         if self.links.contains_key(&id) {
             return Err(LinkError::Exists(id));
         }
         if self.links.len() >= self.config.max_links {
             return Err(LinkError::TooMany(self.links.len()));
         }
+        Ok(())
+    }
+
+    fn make_link(&self, id: LinkId, group: GroupId, local: &[SocketAddr], now: Instant) -> Result<Link, LinkError> {
         let base = getrandom::u32().map_err(|error| LinkError::Transport(error.to_string()))?;
         Link::new(id, group, &self.link_config, &self.identity, local, base, now)
             .map_err(|error| LinkError::Transport(error.to_string()))

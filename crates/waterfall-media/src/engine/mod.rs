@@ -233,15 +233,16 @@ impl Engine {
         self.tell(Command::Close(link));
     }
 
-    /// Sends a control message of at most [`MAX_MESSAGE`](crate::link::MAX_MESSAGE) bytes, reliably and in
-    /// order. Before the link is up up to 64 KiB wait for it. A message that is too long, or a 257th
-    /// KiB that the other end has not taken, closes the link with a reason: messages are not lost
-    /// silently.
+    /// Sends a control message of 1 to [`MAX_MESSAGE`](crate::link::MAX_MESSAGE) bytes, reliably and in
+    /// order. Before the link is up, 64 KiB may wait for it. A message that is empty or too long, or a 257th
+    /// KiB that the other end has not taken, closes the link with a reason: nothing is lost silently but
+    /// what is sent over a link that has ended.
     pub fn send(&self, link: LinkId, message: Bytes) {
         self.tell(Command::Send(link, message));
     }
 
-    /// Lets packets of a track through. Packets of tracks that were not added are dropped. A group
+    /// Lets packets of a track through. Of tracks that were not added a few packets wait for some
+    /// seconds, in case what announces the track is slower than they; the rest is dropped. A group
     /// has at most 64 tracks; more are ignored.
     pub fn add_track(&self, group: GroupId, kid: u32, config: TrackConfig) {
         self.tell(Command::AddTrack(group, kid, config));
@@ -278,6 +279,12 @@ impl Engine {
         self.tell(Command::Resume(link, have));
     }
 
+    /// Asks the speaker of a track for a key frame, because its pictures cannot be decoded without one. At most
+    /// one request a second goes out.
+    pub fn ask_key_frame(&self, group: GroupId, kid: u32) {
+        self.tell(Command::AskKeyFrame(group, kid));
+    }
+
     /// Sends a local speaker's packet to all edges. [`Packet::from`] is ignored.
     ///
     /// # Errors
@@ -300,10 +307,10 @@ impl Engine {
         self.published.send((group, packet)).await.map_err(|_| PublishError::Stopped)
     }
 
-    /// Every first copy of a group's packets from now on, but for those published here.
-    pub fn subscribe(&self, group: GroupId) -> Subscription {
+    /// The packets of a track, whoever publishes it: see [`Subscription`].
+    pub fn subscribe(&self, group: GroupId, kid: u32) -> Subscription {
         let (subscriber, subscription) = Subscription::new();
-        self.tell(Command::Subscribe(group, subscriber));
+        self.tell(Command::Subscribe(group, kid, subscriber));
         subscription
     }
 

@@ -34,8 +34,8 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads the head of a payload; `None` for undefined flags, a KID above 32 bits, or a payload
-    /// that is cut short or longer than [`MAX_PAYLOAD`].
+    /// Reads the head of a payload; `None` for undefined flags, a KID above 32 bits, a header that is not
+    /// in its shortest form, or a payload that is cut short or longer than [`MAX_PAYLOAD`].
     pub fn parse(payload: &[u8]) -> Option<Self> {
         if payload.len() > MAX_PAYLOAD {
             return None;
@@ -47,7 +47,10 @@ impl Head {
         }
         let (kid, rest) = field(config >> 4, rest)?;
         let (ctr, rest) = field(config & 0x0f, rest)?;
-        Some(Self { flags, kid: u32::try_from(kid).ok()?, ctr, len: payload.len() - rest.len() })
+        let len = payload.len() - rest.len();
+        // One identity, one encoding.
+        let is_shortest = len == 2 + shortest(kid).1 + shortest(ctr).1;
+        Some(Self { flags, kid: u32::try_from(kid).ok().filter(|_| is_shortest)?, ctr, len })
     }
 
     /// Writes `flags` and the header in its shortest form at the end of `out`.
@@ -87,6 +90,7 @@ fn shortest(value: u64) -> (u8, usize) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -123,6 +127,8 @@ mod tests {
         assert_eq!(Head::parse(&[0x10, 0x00]), None, "an undefined flag");
         assert_eq!(Head::parse(&[0, 0xc0, 1, 0, 0, 0, 0]), None, "a KID of 33 bits");
         assert_eq!(Head::parse(&[0; MAX_PAYLOAD + 1]), None, "too long");
+        assert_eq!(Head::parse(&[0, 0x08, 7]), None, "a byte for what fits into the first");
+        assert_eq!(Head::parse(&[0, 0x90, 0, 9]), None, "a leading zero");
         for (_, _, header) in VECTORS {
             for cut in 0..header.len() {
                 let mut payload = vec![0];

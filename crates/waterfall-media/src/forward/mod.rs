@@ -4,6 +4,7 @@
 
 mod dedupe;
 pub mod identity;
+mod parked;
 mod ring;
 mod track;
 
@@ -15,8 +16,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+pub use crate::codec::Kind;
 pub(crate) use dedupe::Verdict;
 use identity::Head;
+use parked::Parked;
 pub use ring::RingLimits;
 pub(crate) use track::{Source, Track};
 
@@ -34,19 +37,10 @@ pub struct LinkId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u64);
 
-/// What a track carries, and so which slots it may ride in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Sound.
-    Audio,
-    /// Pictures.
-    Video,
-}
-
 /// What a relay must know of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackConfig {
-    /// Sound or pictures.
+    /// Sound or pictures: which slots it may ride in.
     pub kind: Kind,
     /// Units of the RTP timestamp per second.
     pub clock_rate: u32,
@@ -69,9 +63,9 @@ pub struct Packet {
     pub from: Option<LinkId>,
 }
 
-/// Every first copy of a group's packets, in the order in which they came.
-///
-/// Packets of local speakers are not among them. A reader that falls 4 096 packets behind loses the
+/// The packets of one track, each once, in the order in which they came: first what was there from
+/// the last key frame on (of sound, what came since the last key frame of a picture), then the new
+/// ones. A reader that falls 4 096 packets behind loses the
 /// newest ones; [`Subscription::lost`] says how many.
 #[derive(Debug)]
 pub struct Subscription {
@@ -130,7 +124,7 @@ pub(crate) enum Accepted {
     First,
     /// Had already.
     Duplicate,
-    /// Its key id is none of this group's tracks.
+    /// Its key id is none of this group's tracks; it is kept for a moment in case the track is added.
     UnknownKid,
     /// Its counter is too far from the others.
     OutOfRange,
@@ -143,17 +137,25 @@ pub(crate) struct Group {
     pub(crate) tracks: BTreeMap<u32, Track>,
     pub(crate) fed: bool,
     order: u64,
-    subscribers: Vec<Subscriber>,
+    subscribers: Vec<(u32, Subscriber)>,
+    parked: Parked,
 }
 
 impl Group {
     pub(crate) fn new(limits: RingLimits) -> Self {
-        Self { limits, tracks: BTreeMap::new(), fed: false, order: 0, subscribers: Vec::new() }
+        Self {
+            limits,
+            tracks: BTreeMap::new(),
+            fed: false,
+            order: 0,
+            subscribers: Vec::new(),
+            parked: Parked::default(),
+        }
     }
 
     /// Whether nothing would be lost with it.
     pub(crate) fn is_empty(&mut self) -> bool {
-        self.subscribers.retain(|subscriber| !subscriber.packets.is_closed());
+        self.subscribers.retain(|(_, subscriber)| !subscriber.packets.is_closed());
         self.tracks.is_empty() && self.subscribers.is_empty()
     }
 
@@ -174,13 +176,47 @@ impl Group {
         self.tracks.remove(&kid);
     }
 
-    pub(crate) fn subscribe(&mut self, subscriber: Subscriber) {
-        self.subscribers.push(subscriber);
+    /// Takes in what came of a track before it was added; the links that brought first copies, and
+    /// how many bytes of them.
+    pub(crate) fn unpark(&mut self, kid: u32, now: Instant) -> Vec<(LinkId, u64)> {
+        let mut taken = Vec::new();
+        for (packet, head) in self.parked.take(kid, now) {
+            if self.accept(&packet, head, now) == Accepted::First {
+                taken.extend(packet.from.map(|link| (link, packet.payload.len() as u64)));
+            }
+        }
+        taken
+    }
+
+    pub(crate) fn subscribe(&mut self, kid: u32, subscriber: Subscriber) {
+        if let Some(track) = self.tracks.get(&kid) {
+            let start = if track.is_video() {
+                track.ring.key_frame()
+            } else {
+                self.first_picture(|_| true).map(|since| track.ring.since(since))
+            };
+            for index in start.unwrap_or(track.ring.end())..track.ring.end() {
+                if let Some(entry) = track.ring.at(index) {
+                    subscriber.deliver(&entry.packet);
+                }
+            }
+        }
+        self.subscribers.push((kid, subscriber));
+    }
+
+    /// When the oldest of the newest key frames of these video tracks came: a viewer that begins with
+    /// pictures wants their sound from there.
+    pub(crate) fn first_picture(&self, of: impl Fn(u32) -> bool) -> Option<Instant> {
+        let videos = self.tracks.iter().filter(|(kid, track)| track.is_video() && of(**kid));
+        videos.filter_map(|(_, track)| track.ring.at(track.ring.key_frame()?).map(|entry| entry.arrived)).min()
     }
 
     /// Takes a packet that came over an edge or from a local speaker.
     pub(crate) fn accept(&mut self, packet: &Packet, head: Head, now: Instant) -> Accepted {
         let Some(track) = self.tracks.get_mut(&head.kid) else {
+            if packet.from.is_some() {
+                self.parked.push(packet.clone(), head, now);
+            }
             return Accepted::UnknownKid;
         };
         match track.accept(packet, head, self.order, now) {
@@ -188,9 +224,7 @@ impl Group {
             Verdict::OutOfRange => Accepted::OutOfRange,
             Verdict::First => {
                 self.order += 1;
-                if packet.from.is_some() {
-                    self.subscribers.retain(|subscriber| subscriber.deliver(packet));
-                }
+                self.subscribers.retain(|(kid, subscriber)| *kid != packet.kid || subscriber.deliver(packet));
                 Accepted::First
             }
         }
@@ -215,6 +249,7 @@ impl Group {
 
     /// Drops what has become too old while nothing came.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.parked.expire(now);
         for track in self.tracks.values_mut() {
             track.ring.evict(now);
         }
@@ -222,6 +257,7 @@ impl Group {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -239,7 +275,7 @@ mod tests {
         let (first, head) = packet(7, 1, Some(LinkId(1)));
         assert_eq!(group.accept(&first, head, now), Accepted::UnknownKid);
         assert!(group.add_track(7, TrackConfig { kind: Kind::Audio, clock_rate: 48_000 }));
-        assert_eq!(group.accept(&first, head, now), Accepted::First);
+        assert_eq!(group.unpark(7, now), [(LinkId(1), first.payload.len() as u64)], "it had waited");
         assert_eq!(group.accept(&first, head, now), Accepted::Duplicate);
         assert_eq!(group.have(), [(7, 2)]);
         assert_eq!(group.ask_key_frame(7, now), Some(Source::Link(LinkId(1))));
@@ -249,14 +285,15 @@ mod tests {
     }
 
     #[test]
-    fn subscribers_get_what_came_over_links_and_are_told_what_they_missed() {
+    fn subscribers_get_their_track_and_are_told_what_they_missed() {
         let now = Instant::now();
         let mut group = Group::new(RingLimits::default());
         group.add_track(1, TrackConfig { kind: Kind::Audio, clock_rate: 48_000 });
         let (subscriber, mut subscription) = Subscription::new();
-        group.subscribe(subscriber);
-        let (own, head) = packet(1, 0, None);
-        group.accept(&own, head, now);
+        group.subscribe(1, subscriber);
+        group.add_track(2, TrackConfig { kind: Kind::Audio, clock_rate: 48_000 });
+        let (other, head) = packet(2, 0, Some(LinkId(1)));
+        group.accept(&other, head, now);
         for ctr in 1..=SUBSCRIPTION as u64 + 3 {
             let (theirs, head) = packet(1, ctr, Some(LinkId(1)));
             group.accept(&theirs, head, now);
@@ -267,7 +304,27 @@ mod tests {
         let (theirs, head) = packet(1, 9000, Some(LinkId(1)));
         group.accept(&theirs, head, now);
         group.remove_track(1);
+        group.remove_track(2);
         assert!(group.is_empty());
+    }
+
+    #[test]
+    fn a_late_subscriber_begins_at_the_last_key_frame() {
+        let now = Instant::now();
+        let mut group = Group::new(RingLimits::default());
+        group.add_track(1, TrackConfig { kind: Kind::Video, clock_rate: 90_000 });
+        for ctr in 0..10 {
+            let flags = identity::FRAME_START | if ctr % 4 == 0 { identity::KEY_FRAME } else { 0 };
+            let mut payload = Vec::new();
+            Head::write(flags, 1, ctr, &mut payload);
+            let head = Head::parse(&payload).unwrap();
+            let packet = Packet { kid: 1, ctr, timestamp: 0, marker: false, payload: payload.into(), from: None };
+            group.accept(&packet, head, now);
+        }
+        let (subscriber, mut subscription) = Subscription::new();
+        group.subscribe(1, subscriber);
+        let ctrs: Vec<u64> = std::iter::from_fn(|| subscription.try_recv()).map(|packet| packet.ctr).collect();
+        assert_eq!(ctrs, [8, 9]);
     }
 
     #[test]

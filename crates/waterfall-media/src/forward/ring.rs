@@ -138,7 +138,7 @@ impl Ring {
     }
 
     /// Index of the first packet in order of arrival whose counter is at least `ctr`.
-    pub(crate) fn from_ctr(&self, ctr: u64) -> u64 {
+    pub(crate) fn index_from(&self, ctr: u64) -> u64 {
         (self.first..self.end()).find(|&i| self.at(i).is_some_and(|entry| entry.head.ctr >= ctr)).unwrap_or(self.end())
     }
 
@@ -164,6 +164,7 @@ impl Ring {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::forward::identity::FRAME_END;
@@ -226,8 +227,8 @@ mod tests {
         for ctr in [5, 6, 9, 7, 8] {
             push(&mut ring, ctr, 0, 10, now);
         }
-        assert_eq!(ring.from_ctr(7), 2);
-        assert_eq!(ring.from_ctr(10), 5);
+        assert_eq!(ring.index_from(7), 2);
+        assert_eq!(ring.index_from(10), 5);
         assert_eq!(ring.lowest_since(now), Some(5));
     }
 }

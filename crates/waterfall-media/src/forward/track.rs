@@ -137,6 +137,7 @@ impl Meter {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::forward::identity::FRAME_END;

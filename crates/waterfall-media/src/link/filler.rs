@@ -75,6 +75,7 @@ fn row(bytes: &[u8; ROW]) -> Option<Row> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -105,5 +106,14 @@ mod tests {
         let mut long = good;
         long.push(0);
         assert_eq!(Filler::decode(&long), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_is_written_again_as_it_was(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
+            if let Some(filler) = Filler::decode(&bytes) {
+                proptest::prop_assert_eq!(filler.encode(), bytes);
+            }
+        }
     }
 }

@@ -15,6 +15,8 @@ use rtc::ice::{Agent, AgentConfig};
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, Message};
 
 use super::session::{Candidate, CandidateKind, Session};
 use super::transport::Datagram;
@@ -41,6 +43,7 @@ const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 /// told the time when a check is due, so that checks are dense at first and become rare.
 pub(super) struct Ice {
     agent: Agent,
+    provider: Arc<dyn RTCCryptoProvider>,
     remote: Vec<SocketAddr>,
     interval: Duration,
     due: Option<Instant>,
@@ -65,11 +68,11 @@ impl Ice {
             relay_acceptance_min_wait: none,
             ..AgentConfig::default()
         };
-        let mut agent = Agent::new(now, Arc::new(config), provider)?;
+        let mut agent = Agent::new(now, Arc::new(config), provider.clone())?;
         for &address in local {
             agent.add_local_candidate(host(address)?)?;
         }
-        Ok(Self { agent, remote: Vec::new(), interval: FIRST_INTERVAL, due: None })
+        Ok(Self { agent, provider, remote: Vec::new(), interval: FIRST_INTERVAL, due: None })
     }
 
     /// User name fragment and password of this end.
@@ -106,7 +109,7 @@ impl Ice {
     /// Takes a STUN message. `true` if it was a genuine one of the other end.
     pub(super) fn read(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, bytes: &[u8]) -> bool {
         let known = self.remote.contains(&from);
-        if !known && self.remote.len() >= MAX_REMOTE_ADDRESSES {
+        if (!known && self.remote.len() >= MAX_REMOTE_ADDRESSES) || !self.is_authentic(bytes) {
             return false;
         }
         let transport = TransportContext {
@@ -127,6 +130,21 @@ impl Ice {
             self.due = Some(now);
         }
         true
+    }
+
+    /// Whether a message was made by who knows the right password. The agent looks too, but only after
+    /// it has let the message change who controls.
+    fn is_authentic(&self, bytes: &[u8]) -> bool {
+        let mut message = Message { raw: bytes.to_vec(), ..Message::default() };
+        if message.decode().is_err() {
+            return false;
+        }
+        let password = match (message.typ.class, self.agent.get_remote_credentials()) {
+            (CLASS_REQUEST, Some(_)) => &self.agent.get_local_credentials().pwd,
+            (CLASS_SUCCESS_RESPONSE, Some(remote)) => &remote.pwd,
+            _ => return false,
+        };
+        MessageIntegrity::check(&mut message, password.as_bytes(), self.provider.crypto()).is_ok()
     }
 
     pub(super) fn due(&self) -> Option<Instant> {

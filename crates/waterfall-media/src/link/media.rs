@@ -69,6 +69,14 @@ impl Link {
         false
     }
 
+    /// A packet that this link brought was a first copy after all, of a track that is known now.
+    pub(crate) fn unparked(&mut self, bytes: u64) {
+        // A link of the same id may have brought it, and be gone.
+        self.counters.unknown_kid = self.counters.unknown_kid.saturating_sub(1);
+        self.counters.first_copy_packets += 1;
+        self.counters.first_copy_bytes += bytes;
+    }
+
     /// Takes the other end's requests about what was sent to it.
     pub(super) fn read_feedback(&mut self, packet: &[u8], group: &Group, now: Instant) {
         for feedback in rtp::read_feedback(packet) {

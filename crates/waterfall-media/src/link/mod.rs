@@ -50,8 +50,10 @@ const STANDBY_SILENCE: Duration = Duration::from_secs(3);
 const BUSY_FILLER: u32 = 5;
 /// An edge whose other end says nothing about what it has is taken for a new viewer after this.
 const RESUME_GRACE: Duration = Duration::from_secs(1);
-/// How often rate and overflow are looked after.
+/// How often rate, overflow, fillers and silence are looked after, at the least.
 const UPKEEP: Duration = Duration::from_millis(50);
+/// How often a link looks whether the system's queue has room again.
+const BLOCKED_RETRY: Duration = Duration::from_millis(1);
 /// Most bytes of messages kept until the link is up.
 const MAX_UNSENT: usize = 64 * 1024;
 /// Most repairs that wait; what does not fit is asked for again.
@@ -391,6 +393,10 @@ impl Link {
 
     /// Sends a control message, at once or when the link is up. Too many at a time close the link.
     pub(crate) fn send(&mut self, now: Instant, message: Bytes) {
+        if message.is_empty() || message.len() > MAX_MESSAGE {
+            self.failed = Some(format!("a control message has 1-{MAX_MESSAGE} bytes, not {}", message.len()));
+            return;
+        }
         if !self.up {
             self.unsent.push(message);
             if self.unsent.iter().map(Bytes::len).sum::<usize>() > MAX_UNSENT {
@@ -404,6 +410,15 @@ impl Link {
                 self.sent = now;
             }
             Err(error) => self.failed = Some(format!("a control message could not be sent: {error}")),
+        }
+    }
+
+    /// Gives back the slot of a track that is no more.
+    pub(crate) fn forget_track(&mut self, kid: u32) {
+        self.queue.forget(kid);
+        self.incoming.remove(&kid);
+        if let Some(slots) = &mut self.slots {
+            slots.release(kid);
         }
     }
 
@@ -452,7 +467,7 @@ impl Link {
         if !blocked {
             self.pump(now, group);
         } else {
-            self.held = Some(now + UPKEEP);
+            self.held = Some(now + BLOCKED_RETRY);
         }
         if self.upkeep <= now {
             self.keep_up(now, group);
@@ -460,19 +475,14 @@ impl Link {
     }
 
     fn keep_up(&mut self, now: Instant, group: &mut Group) {
-        self.upkeep = now + UPKEEP;
+        self.upkeep = now + UPKEEP.min(self.config.filler / 2);
         let rate = self.config.pacing_floor.max(2 * group.rate(now));
         self.pacer.set_rate(self.estimate.rate().map_or(rate, |estimate| estimate.min(rate)), now);
         let mature = now.saturating_duration_since(self.edge_since) >= RESUME_GRACE;
         if self.edge && !self.queue.is_flowing() && mature {
             self.queue.begin(group, &[], now);
         }
-        for kid in self.queue.follow(group) {
-            if let Some(slots) = &mut self.slots {
-                slots.release(kid);
-            }
-            self.incoming.remove(&kid);
-        }
+        self.queue.follow(group);
         for overflow in self.queue.check(group, now) {
             self.counters.overflowed += overflow.packets;
             self.events.push_back(LinkEvent::Overflow(overflow));

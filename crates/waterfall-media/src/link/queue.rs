@@ -106,12 +106,7 @@ impl Queue {
         self.flowing = true;
         let named: BTreeMap<u32, u64> = have.iter().copied().collect();
         // Sound of a late joiner starts with the pictures that it goes with.
-        let first_picture = group
-            .tracks
-            .iter()
-            .filter(|(kid, track)| track.is_video() && !named.contains_key(kid))
-            .filter_map(|(_, track)| track.ring.at(track.ring.key_frame()?).map(|entry| entry.arrived))
-            .min();
+        let first_picture = group.first_picture(|kid| !named.contains_key(&kid));
         self.cursors = group
             .tracks
             .iter()
@@ -129,19 +124,22 @@ impl Queue {
         self.cursors.clear();
     }
 
-    /// Follows the group's tracks as they come and go; gives those that went.
-    pub(crate) fn follow(&mut self, group: &Group) -> Vec<u32> {
-        let gone: Vec<u32> = self.cursors.keys().filter(|kid| !group.tracks.contains_key(kid)).copied().collect();
-        self.cursors.retain(|kid, _| group.tracks.contains_key(kid));
-        if self.flowing {
-            for (&kid, track) in &group.tracks {
-                // All that is there of a track that is new here is new to the other end.
-                let next = track.ring.start();
-                let awaiting_key_frame = track.is_video().then_some(next);
-                self.cursors.entry(kid).or_insert(Cursor { next, lowest: 0, awaiting_key_frame });
-            }
+    /// Takes up tracks that are new in the group.
+    pub(crate) fn follow(&mut self, group: &Group) {
+        if !self.flowing {
+            return;
         }
-        gone
+        for (&kid, track) in &group.tracks {
+            // All that is there of a track that is new here is new to the other end.
+            let next = track.ring.start();
+            let awaiting_key_frame = track.is_video().then_some(next);
+            self.cursors.entry(kid).or_insert(Cursor { next, lowest: 0, awaiting_key_frame });
+        }
+    }
+
+    /// Forgets a track that is no more.
+    pub(crate) fn forget(&mut self, kid: u32) {
+        self.cursors.remove(&kid);
     }
 
     /// The tracks that cannot go on without a new key frame.
@@ -270,7 +268,7 @@ impl Cursor {
 
 /// A track of which the other end has everything below `next`.
 fn resumed(track: &Track, next: u64) -> Cursor {
-    let from = track.ring.from_ctr(next);
+    let from = track.ring.index_from(next);
     let complete = track.ring.reaches_back_to(next) || track.highest().is_none_or(|highest| next > highest);
     if complete || !track.is_video() {
         return Cursor { next: from, lowest: next, awaiting_key_frame: None };
@@ -300,5 +298,6 @@ fn joined(track: &Track, first_picture: Option<Instant>) -> Cursor {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 #[path = "queue_tests.rs"]
 mod tests;

@@ -93,6 +93,7 @@ fn a_full_queue_drops_whole_frames_up_to_the_next_key_frame() {
         push(&mut group, VIDEO, n, n == 0 || n == 20, None, at(100 * n));
         push(&mut group, AUDIO, n, false, None, at(100 * n));
     }
+    assert_eq!(queue.next(&group), Some(Next { kid: VIDEO, index: 0 }));
     assert!(queue.check(&group, at(1900)).is_empty());
     let dropped = queue.check(&group, at(2900));
     assert_eq!(dropped[0], Overflow { kid: VIDEO, frames: 20, packets: 20 });
@@ -117,7 +118,7 @@ fn a_backlog_that_was_asked_for_is_no_overflow_but_must_shrink() {
         queue.sent(next);
     }
     assert!(queue.check(&group, at(8500)).is_empty());
-    assert_eq!(queue.check(&group, at(10_500))[0].packets, 5, "no progress for two seconds");
+    assert_eq!(queue.check(&group, at(10_600))[0].packets, 5, "no progress for two seconds");
     assert_eq!(queue.awaiting_key_frame().count(), 1);
 }
 
@@ -129,7 +130,11 @@ fn tracks_come_and_go() {
     queue.begin(&group, &[], start);
     group.remove_track(AUDIO);
     group.add_track(3, TrackConfig { kind: Kind::Video, clock_rate: 90_000 });
-    assert_eq!(queue.follow(&group), [AUDIO]);
+    queue.forget(AUDIO);
+    queue.follow(&group);
     push(&mut group, 3, 0, true, None, start);
-    assert_eq!(drain(&mut queue, &group), [(3, 0)]);
+    group.add_track(AUDIO, TrackConfig { kind: Kind::Audio, clock_rate: 48_000 });
+    push(&mut group, AUDIO, 0, false, None, start);
+    queue.follow(&group);
+    assert_eq!(drain(&mut queue, &group), [(3, 0), (AUDIO, 0)], "one that is added again begins anew");
 }

@@ -62,6 +62,7 @@ impl ReplayDetector for ReplayWindow {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

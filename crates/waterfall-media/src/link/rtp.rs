@@ -133,6 +133,7 @@ fn nacked(pairs: &[u8]) -> Vec<u16> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -184,5 +185,18 @@ mod tests {
         }
         assert!(read_feedback(&[0xff; 64]).is_empty());
         assert!(read_feedback(&[0x81, 205, 0, 0]).is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_reading(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..1500)) {
+            read_header(&bytes);
+            is_rtcp(&bytes);
+            let named: usize = read_feedback(&bytes).iter().map(|feedback| match feedback {
+                Feedback::Nack { sequences, .. } => sequences.len(),
+                Feedback::PictureLoss { .. } => 1,
+            }).sum();
+            proptest::prop_assert!(named <= 17 * bytes.len() / 4);
+        }
     }
 }

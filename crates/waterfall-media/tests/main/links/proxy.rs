@@ -16,6 +16,8 @@ pub(super) struct Weather {
     pub(super) loss: u64,
     /// Sent twice, of a thousand.
     pub(super) duplicates: u64,
+    /// One byte changed, of a thousand.
+    pub(super) corruption: u64,
     /// Least delay.
     pub(super) delay: Duration,
     /// Up to this much more, which also reorders.
@@ -25,6 +27,8 @@ pub(super) struct Weather {
 }
 
 struct State {
+    near: Arc<UdpSocket>,
+    far: Arc<UdpSocket>,
     weather: Mutex<Weather>,
     cut: AtomicBool,
     random: AtomicU64,
@@ -46,6 +50,8 @@ impl Proxy {
         let far = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let ends = Arc::new(Mutex::new((None, None)));
         let state = Arc::new(State {
+            near: near.clone(),
+            far: far.clone(),
             weather: Mutex::new(weather),
             cut: AtomicBool::new(false),
             random: AtomicU64::new(seed | 1),
@@ -78,6 +84,15 @@ impl Proxy {
 
     pub(super) fn cut(&self, cut: bool) {
         self.state.cut.store(cut, Ordering::Relaxed);
+    }
+
+    /// Sends datagrams to both ends that seem to come from the other one.
+    pub(super) async fn inject(&self, datagram: &[u8]) {
+        let ends = *self.ends.lock().unwrap();
+        if let (Some(a), Some(b)) = ends {
+            let _ = self.state.near.send_to(datagram, a).await;
+            let _ = self.state.far.send_to(datagram, b).await;
+        }
     }
 
     pub(super) fn set_weather(&self, weather: Weather) {
@@ -128,6 +143,10 @@ async fn carry(from: Arc<UdpSocket>, through: Arc<UdpSocket>, state: Arc<State>,
         let weather = *state.weather.lock().unwrap();
         if !state.passes(&weather, len) {
             continue;
+        }
+        if len > 0 && state.random(1000) < weather.corruption {
+            let at = state.random(len as u64) as usize;
+            buffer[at] ^= 1 << state.random(8);
         }
         let copies = if state.random(1000) < weather.duplicates { 2 } else { 1 };
         for _ in 0..copies {

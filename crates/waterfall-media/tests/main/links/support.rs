@@ -116,6 +116,17 @@ pub(super) struct Ends {
     pub(super) b: LinkId,
 }
 
+/// As [`begin`], in another group.
+pub(super) async fn connect_in(group: GroupId, a: &mut Node, b: &mut Node) -> Ends {
+    let ends = Ends { a: new_link(), b: new_link() };
+    let offer = a.engine.offer(ends.a, group).await.unwrap();
+    let answer = b.engine.answer(ends.b, group, offer).await.unwrap();
+    a.engine.complete(ends.a, answer).await.unwrap();
+    a.up(ends.a).await;
+    b.up(ends.b).await;
+    ends
+}
+
 /// Connects two nodes, `a` offering; through a proxy if there is one.
 pub(super) async fn connect(a: &mut Node, b: &mut Node, proxy: Option<&Proxy>) -> Ends {
     let ends = begin(a, b, proxy).await;
@@ -218,14 +229,15 @@ pub(super) async fn publish(node: &Node, kid: u32, ctr: u64, flags: u8, len: usi
 
 /// What a viewer got, checked byte for byte.
 pub(super) struct Viewer {
-    subscription: Subscription,
+    subscriptions: [Subscription; 2],
     pub(super) video: BTreeSet<u64>,
     pub(super) audio: BTreeSet<u64>,
 }
 
 impl Viewer {
     pub(super) fn of(node: &Node) -> Self {
-        Self { subscription: node.engine.subscribe(GROUP), video: BTreeSet::new(), audio: BTreeSet::new() }
+        let subscriptions = [VIDEO, AUDIO].map(|kid| node.engine.subscribe(GROUP, kid));
+        Self { subscriptions, video: BTreeSet::new(), audio: BTreeSet::new() }
     }
 
     fn take(&mut self, packet: Packet) {
@@ -245,7 +257,9 @@ impl Viewer {
         };
         let wait = async {
             while !(whole(&self.video, &video) && whole(&self.audio, &audio)) {
-                let packet = self.subscription.recv().await.expect("the engine has ended");
+                let [video, audio] = &mut self.subscriptions;
+                let packet = tokio::select! { packet = video.recv() => packet, packet = audio.recv() => packet };
+                let packet = packet.expect("the engine has ended");
                 self.take(packet);
             }
         };
@@ -259,13 +273,15 @@ impl Viewer {
                 missing(&self.audio, audio.clone())
             );
         }
-        assert_eq!(self.subscription.lost(), 0);
+        assert!(self.subscriptions.iter().all(|subscription| subscription.lost() == 0));
     }
 
     /// Reads what is there.
     pub(super) fn drain(&mut self) {
-        while let Some(packet) = self.subscription.try_recv() {
-            self.take(packet);
+        for index in 0..self.subscriptions.len() {
+            while let Some(packet) = self.subscriptions[index].try_recv() {
+                self.take(packet);
+            }
         }
     }
 }
