@@ -25,6 +25,13 @@ pub(crate) struct Link {
     pub(crate) resumed: bool,
 }
 
+impl Link {
+    /// We have called, and the link is not up yet.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.called_by_us && !self.up
+    }
+}
+
 /// The links of one room.
 #[derive(Debug, Default)]
 pub(crate) struct Links {

@@ -283,8 +283,11 @@ impl Driver {
             }
             AskBody::Offer(offer) => {
                 let peer = ask.from;
-                // A neighbour that calls again has lost its end of the link we know.
-                self.drop_link(&peer);
+                // A neighbour that calls again has lost its end of the link we know. A call of ours that
+                // crosses its own stands until the tree decides.
+                if self.links.get(&peer).is_some_and(|link| !link.is_calling()) {
+                    self.drop_link(&peer);
+                }
                 let (role, advertised) = (offer.role, offer.advertised);
                 self.waiting.insert(peer, Waiting { ask, offer, reply: responder });
                 let now = self.now();
@@ -318,8 +321,11 @@ impl Driver {
             engine::Event::LinkDown { link, reason } => {
                 if let Some(peer) = self.links.peer(link) {
                     tracing::debug!(%peer, %reason, "link down");
+                    // A call of ours that was answered but never connected has failed.
+                    let calling = self.links.get(&peer).is_some_and(|link| link.is_calling());
                     self.links.remove(&peer);
-                    self.tree.handle(now, Input::LinkDown { peer });
+                    let input = if calling { Input::CallFailed { peer } } else { Input::LinkDown { peer } };
+                    self.tree.handle(now, input);
                 }
             }
             engine::Event::Message { link, message } => self.link_message(link, &message),
