@@ -5,39 +5,39 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 /// Flags that keep a process on this machine.
-pub const LOCAL: [&str; 3] = ["--listen", "127.0.0.1", "--no-lan"];
+pub(crate) const LOCAL: [&str; 3] = ["--listen", "127.0.0.1", "--no-lan"];
 
 /// `waterfall` with these arguments.
-pub fn waterfall(args: &[&str]) -> Command {
+pub(crate) fn waterfall(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waterfall"));
     command.args(args).stdin(Stdio::null()).env_remove("WATERFALL_LOG");
     command
 }
 
 /// Runs to the end.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     waterfall(args).output().unwrap()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A speaker that has printed its ticket.
-pub struct Speaker {
+pub(crate) struct Speaker {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    pub ticket: String,
+    pub(crate) ticket: String,
 }
 
 impl Speaker {
-    pub fn start(file: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(file: &Path, args: &[&str]) -> Self {
         let mut command = waterfall(&["stream"]);
         command.arg(file).args(args).args(LOCAL).stdout(Stdio::piped());
         Self::from_child(command.spawn().unwrap())
     }
 
-    pub fn from_child(mut child: Child) -> Self {
+    pub(crate) fn from_child(mut child: Child) -> Self {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut ticket = String::new();
         stdout.read_line(&mut ticket).unwrap();
@@ -45,21 +45,21 @@ impl Speaker {
     }
 
     /// Waits for the end; everything printed after the ticket.
-    pub fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         assert!(self.child.wait().unwrap().success());
         rest
     }
 
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 }
 
 /// Whether an external tool is there. Where all tools are required its absence is a failure.
-pub fn tool(name: &str) -> bool {
+pub(crate) fn tool(name: &str) -> bool {
     let found = Command::new(name).arg("-version").output().is_ok();
     let required = std::env::var_os("WATERFALL_REQUIRE_TOOLS").is_some_and(|value| value == "1");
     assert!(found || !required, "{name} is missing and WATERFALL_REQUIRE_TOOLS is set");
@@ -70,7 +70,7 @@ pub fn tool(name: &str) -> bool {
 }
 
 /// The bundled clip as a file.
-pub fn clip(folder: &Path) -> std::path::PathBuf {
+pub(crate) fn clip(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("clip.webm");
     std::fs::write(&path, waterfall::media::bundled_clip()).unwrap();
     path
