@@ -2,10 +2,13 @@
 //!
 //! Nothing here touches a socket or reads a clock.
 
+mod counters;
 mod dtls;
+mod edge;
 mod filler;
 mod ice;
 mod media;
+mod messages;
 mod nack;
 mod pacer;
 mod queue;
@@ -15,6 +18,7 @@ mod sctp;
 mod session;
 mod slots;
 mod transport;
+mod upkeep;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -23,9 +27,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rtc::shared::error::Error;
 
-use crate::forward::{Group, GroupId, LinkId, MAX_TRACKS};
+use crate::forward::{Group, GroupId, LinkId};
+pub(crate) use counters::Counters;
 pub(crate) use dtls::Identity;
-use filler::{Filler, Row};
 use nack::Tracker;
 use pacer::{Estimate, Pacer};
 use queue::Queue;
@@ -43,19 +47,8 @@ const OFFER_LIFETIME: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A link over which nothing at all has come for this long is closed.
 const DEAD: Duration = Duration::from_secs(15);
-/// Fillers, and the silence that is one, on links that are no tree edge.
+/// Fillers on links that are no tree edge.
 const STANDBY_FILLER: Duration = Duration::from_secs(1);
-const STANDBY_SILENCE: Duration = Duration::from_secs(3);
-/// A link that is never idle still says where each of its slots stands, once in so many filler intervals.
-const BUSY_FILLER: u32 = 5;
-/// An edge whose other end says nothing about what it has is taken for a new viewer after this.
-const RESUME_GRACE: Duration = Duration::from_secs(1);
-/// How often rate, overflow, fillers and silence are looked after, at the least.
-const UPKEEP: Duration = Duration::from_millis(50);
-/// How often a link looks whether the system's queue has room again.
-const BLOCKED_RETRY: Duration = Duration::from_millis(1);
-/// Most bytes of messages kept until the link is up.
-const MAX_UNSENT: usize = 64 * 1024;
 /// Most repairs that wait; what does not fit is asked for again.
 const MAX_REPAIRS: usize = 512;
 
@@ -90,32 +83,6 @@ pub(crate) struct Outcome {
     pub(crate) genuine: bool,
     /// It was a packet that the group did not have.
     pub(crate) new: bool,
-}
-
-/// What a link counts. Bytes are those of payloads, without RTP and what is below it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
-    pub(crate) media_packets_sent: u64,
-    pub(crate) media_bytes_sent: u64,
-    pub(crate) media_packets_received: u64,
-    pub(crate) media_bytes_received: u64,
-    pub(crate) repair_packets_sent: u64,
-    pub(crate) repair_bytes_sent: u64,
-    pub(crate) repair_packets_received: u64,
-    pub(crate) repair_bytes_received: u64,
-    pub(crate) first_copy_packets: u64,
-    pub(crate) first_copy_bytes: u64,
-    pub(crate) duplicates: u64,
-    pub(crate) refused: u64,
-    pub(crate) malformed: u64,
-    pub(crate) unknown_kid: u64,
-    pub(crate) not_edge: u64,
-    pub(crate) out_of_range: u64,
-    pub(crate) no_slot: u64,
-    pub(crate) overflowed: u64,
-    pub(crate) nacked: u64,
-    pub(crate) messages_sent: u64,
-    pub(crate) messages_received: u64,
 }
 
 /// One link.
@@ -357,171 +324,6 @@ impl Link {
         for message in std::mem::take(&mut self.unsent) {
             self.send(now, message);
         }
-    }
-
-    /// Fetches the control messages and fillers that came, as many as `room` allows. What is left
-    /// holds the other end back.
-    pub(crate) fn fetch(&mut self, now: Instant, group: &mut Group, room: usize) {
-        while self.events.len() < room {
-            match self.transport.poll_message() {
-                Some((true, message)) => {
-                    self.counters.messages_received += 1;
-                    self.events.push_back(LinkEvent::Message(message));
-                }
-                Some((false, bytes)) => self.read_filler(&bytes, group, now),
-                None => break,
-            }
-        }
-    }
-
-    fn read_filler(&mut self, bytes: &[u8], group: &mut Group, now: Instant) {
-        let Some(filler) = Filler::decode(bytes) else {
-            self.counters.malformed += 1;
-            return;
-        };
-        self.remote_edge = filler.edge;
-        if self.remote_fed.replace(filler.fed) != Some(filler.fed) {
-            self.events.push_back(LinkEvent::Fed(filler.fed));
-        }
-        for row in filler.rows {
-            self.tracker(row.slot).announced(row.last_sequence, now);
-            if let Some(track) = group.tracks.get_mut(&row.kid) {
-                track.announced = track.announced.max(Some(row.highest));
-            }
-        }
-    }
-
-    /// Sends a control message, at once or when the link is up. Too many at a time close the link.
-    pub(crate) fn send(&mut self, now: Instant, message: Bytes) {
-        if message.is_empty() || message.len() > MAX_MESSAGE {
-            self.failed = Some(format!("a control message has 1-{MAX_MESSAGE} bytes, not {}", message.len()));
-            return;
-        }
-        if !self.up {
-            self.unsent.push(message);
-            if self.unsent.iter().map(Bytes::len).sum::<usize>() > MAX_UNSENT {
-                self.failed = Some("too many messages wait for the link to come up".to_owned());
-            }
-            return;
-        }
-        match self.transport.write_message(now, &message) {
-            Ok(()) => {
-                self.counters.messages_sent += 1;
-                self.sent = now;
-            }
-            Err(error) => self.failed = Some(format!("a control message could not be sent: {error}")),
-        }
-    }
-
-    /// Gives back the slot of a track that is no more.
-    pub(crate) fn forget_track(&mut self, kid: u32) {
-        self.queue.forget(kid);
-        self.incoming.remove(&kid);
-        if let Some(slots) = &mut self.slots {
-            slots.release(kid);
-        }
-    }
-
-    /// Makes it a tree edge, or no longer one.
-    pub(crate) fn set_edge(&mut self, on: bool, group: &Group, now: Instant) {
-        if self.edge == on {
-            return;
-        }
-        self.edge = on;
-        self.edge_since = now;
-        self.upkeep = now;
-        // The other end learns of it with the next filler, which is therefore due.
-        self.filled = self.filled.checked_sub(STANDBY_FILLER).unwrap_or(self.filled);
-        self.sent_since_filler = true;
-        if !on {
-            self.queue.end();
-            self.repairs.clear();
-        } else if let Some(have) = self.resume.take() {
-            self.queue.begin(group, &have, now);
-        }
-    }
-
-    /// Begins to send from what the other end has; on a link that is no edge yet, when it becomes one.
-    pub(crate) fn resume(&mut self, mut have: Vec<(u32, u64)>, group: &Group, now: Instant) {
-        have.truncate(MAX_TRACKS);
-        if self.edge {
-            self.queue.begin(group, &have, now);
-        } else {
-            self.resume = Some(have);
-        }
-    }
-
-    /// Does what is due, and sends what may be sent; nothing but the transport's own while `blocked`.
-    pub(crate) fn service(&mut self, now: Instant, group: &mut Group, blocked: bool) {
-        if self.transport.due().is_some_and(|due| due <= now) {
-            self.transport.handle_timeout(now);
-            self.rtt = self.transport.round_trip(now).or(self.rtt);
-        }
-        if !self.up && self.transport.is_up() {
-            self.go_up(now);
-        }
-        if !self.up {
-            return;
-        }
-        self.ask_again(now);
-        if !blocked {
-            self.pump(now, group);
-        } else {
-            self.held = Some(now + BLOCKED_RETRY);
-        }
-        if self.upkeep <= now {
-            self.keep_up(now, group);
-        }
-    }
-
-    fn keep_up(&mut self, now: Instant, group: &mut Group) {
-        self.upkeep = now + UPKEEP.min(self.config.filler / 2);
-        let rate = self.config.pacing_floor.max(2 * group.rate(now));
-        self.pacer.set_rate(self.estimate.rate().map_or(rate, |estimate| estimate.min(rate)), now);
-        let mature = now.saturating_duration_since(self.edge_since) >= RESUME_GRACE;
-        if self.edge && !self.queue.is_flowing() && mature {
-            self.queue.begin(group, &[], now);
-        }
-        self.queue.follow(group);
-        for overflow in self.queue.check(group, now) {
-            self.counters.overflowed += overflow.packets;
-            self.events.push_back(LinkEvent::Overflow(overflow));
-        }
-        self.events.extend(self.queue.awaiting_key_frame().map(LinkEvent::KeyFrameWanted));
-        let strict = self.edge && self.remote_edge;
-        let threshold = if strict { self.config.silence } else { STANDBY_SILENCE };
-        if !self.silent && now.saturating_duration_since(self.heard) >= threshold {
-            self.silent = true;
-            self.events.push_back(LinkEvent::Silent);
-        }
-        let interval = if self.edge { self.config.filler } else { STANDBY_FILLER };
-        let idle = now.saturating_duration_since(self.sent) >= interval;
-        let owed = self.sent_since_filler && now.saturating_duration_since(self.filled) >= interval * BUSY_FILLER;
-        if idle || owed {
-            self.fill(now, group);
-        }
-    }
-
-    fn fill(&mut self, now: Instant, group: &Group) {
-        let highest = |kid| group.tracks.get(&kid).and_then(|track| track.highest()).unwrap_or(0);
-        let rows = self.slots.iter().flat_map(Slots::used);
-        let rows = rows.map(|(slot, last_sequence, kid)| Row { slot, last_sequence, kid, highest: highest(kid) });
-        let filler = Filler { fed: group.fed, edge: self.edge, rows: rows.collect() };
-        let bytes = Bytes::from(filler.encode());
-        if let Err(error) = self.transport.write_filler(now, &bytes) {
-            tracing::debug!(link = self.id.0, %error, "a filler could not be sent");
-        }
-        (self.sent, self.filled, self.sent_since_filler) = (now, now, false);
-    }
-
-    /// When [`Link::service`] is due.
-    pub(crate) fn due(&self) -> Instant {
-        if !self.up {
-            return self.transport.due().map_or(self.deadline, |due| due.min(self.deadline));
-        }
-        let trackers = self.trackers.values().filter_map(Tracker::due).min();
-        let others = [self.transport.due(), trackers, self.held];
-        others.into_iter().flatten().fold(self.upkeep, Instant::min)
     }
 
     /// The next thing that it has to tell.

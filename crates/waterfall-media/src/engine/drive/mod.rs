@@ -1,11 +1,14 @@
 //! The task that owns sockets, links and groups.
 
+mod calls;
+mod report;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -15,11 +18,11 @@ use super::command::Command;
 use super::config::{Config, MAX_ADDRESSES};
 use super::demux::Demux;
 use super::socket::{MAX_DATAGRAM, Sockets};
-use super::stats::{DatagramStats, Drops, LinkStats, Stats, TrackStats};
-use super::{Event, LinkError, StartError};
+use super::stats::DatagramStats;
+use super::{Event, StartError};
 use crate::forward::identity::Head;
 use crate::forward::{Accepted, Group, GroupId, LinkId, Packet, Source, TrackConfig};
-use crate::link::{Candidate, CandidateKind, Identity, Link, LinkConfig, LinkEvent, Session};
+use crate::link::{Identity, Link, LinkConfig, LinkEvent};
 
 /// Datagrams read from one socket, and packets and commands taken, before others get their turn.
 const BATCH: usize = 64;
@@ -248,93 +251,6 @@ impl Driver {
         }
     }
 
-    fn offer(&mut self, id: LinkId, group: GroupId, now: Instant) -> Result<Session, LinkError> {
-        self.admit(id)?;
-        let local = self.sockets.local(0);
-        let link = self.make_link(id, group, &local, now)?;
-        let session = link.session(&self.identity, candidates(&local));
-        self.add_link(link);
-        Ok(session)
-    }
-
-    fn answer(&mut self, id: LinkId, group: GroupId, remote: &Session, now: Instant) -> Result<Session, LinkError> {
-        remote.check()?;
-        self.admit(id)?;
-        // An offer of ours that is still open may be to the same neighbour, who would then send over the same
-        // pair of addresses twice.
-        let first = self.sockets.local(0);
-        let open = self.links.values().any(|link| !link.is_started());
-        let demux = &self.demux;
-        let set = self
-            .sockets
-            .choose(|local| !(open && local == first || demux.is_taken(local, remote)))
-            .map_err(|error| LinkError::Transport(error.to_string()))?;
-        let local = self.sockets.local(set);
-        let mut link = self.make_link(id, group, &local, now)?;
-        link.start(now, &self.identity, false, remote).map_err(|error| LinkError::Transport(error.to_string()))?;
-        self.demux.expect(&local, remote, id);
-        let session = link.session(&self.identity, candidates(&local));
-        self.add_link(link);
-        Ok(session)
-    }
-
-    fn complete(&mut self, id: LinkId, remote: &Session, now: Instant) -> Result<(), LinkError> {
-        remote.check()?;
-        let local = self.sockets.local(0);
-        let link = self.links.get_mut(&id).ok_or(LinkError::Unknown(id))?;
-        if link.is_started() {
-            return Err(LinkError::NotOffered(id));
-        }
-        link.start(now, &self.identity, true, remote).map_err(|error| LinkError::Transport(error.to_string()))?;
-        self.demux.expect(&local, remote, id);
-        self.touched.insert(id);
-        Ok(())
-    }
-
-    /// Whether there is room for another link, with that id.
-    fn admit(&self, id: LinkId) -> Result<(), LinkError> {
-        if self.links.contains_key(&id) {
-            return Err(LinkError::Exists(id));
-        }
-        if self.links.len() >= self.config.max_links {
-            return Err(LinkError::TooMany(self.links.len()));
-        }
-        Ok(())
-    }
-
-    fn make_link(&self, id: LinkId, group: GroupId, local: &[SocketAddr], now: Instant) -> Result<Link, LinkError> {
-        let base = getrandom::u32().map_err(|error| LinkError::Transport(error.to_string()))?;
-        Link::new(id, group, &self.link_config, &self.identity, local, base, now)
-            .map_err(|error| LinkError::Transport(error.to_string()))
-    }
-
-    fn add_link(&mut self, link: Link) {
-        self.group(link.group);
-        self.demux.add(link.ufrag(), link.id);
-        self.touched.insert(link.id);
-        self.links.insert(link.id, link);
-    }
-
-    fn close(&mut self, id: LinkId, now: Instant) {
-        let Some(mut link) = self.links.remove(&id) else {
-            return;
-        };
-        link.close(now);
-        while let Some(datagram) = link.poll_write() {
-            self.sockets.send(datagram);
-        }
-        self.demux.remove(id);
-        self.touched.remove(&id);
-        self.drop_empty(link.group);
-    }
-
-    fn close_all(&mut self, now: Instant) {
-        let ids: Vec<LinkId> = self.links.keys().copied().collect();
-        for id in ids {
-            self.close(id, now);
-        }
-    }
-
     fn read_sockets(&mut self, now: Instant, buffer: &mut [u8]) {
         for index in 0..self.sockets.len() {
             for _ in 0..BATCH {
@@ -439,28 +355,6 @@ impl Driver {
             }
         }
     }
-
-    fn stats(&mut self, now: Instant) -> Stats {
-        let mut stats = Stats { datagrams: self.datagrams, ..Stats::default() };
-        stats.datagrams.sent = self.sockets.sent;
-        stats.datagrams.unsent = self.sockets.unsent;
-        stats.datagrams.lost_commands = self.lost_commands.load(Ordering::Relaxed);
-        stats.links =
-            self.links.values().filter_map(|link| Some(link_stats(link, self.groups.get(&link.group)?, now))).collect();
-        for (&id, group) in &mut self.groups {
-            stats.tracks.extend(group.tracks.iter_mut().map(|(&kid, track)| TrackStats {
-                group: id,
-                kid,
-                kind: track.config.kind,
-                highest: track.highest(),
-                announced: track.announced,
-                ring_packets: track.ring.end() - track.ring.start(),
-                ring_bytes: track.ring.bytes(),
-                rate: track.meter.rate(now),
-            }));
-        }
-        stats
-    }
 }
 
 fn bind_error((address, source): (SocketAddr, io::Error)) -> StartError {
@@ -469,10 +363,6 @@ fn bind_error((address, source): (SocketAddr, io::Error)) -> StartError {
         io::ErrorKind::AddrNotAvailable => StartError::NoSuchAddress(address.ip()),
         _ => StartError::Socket { address, source },
     }
-}
-
-fn candidates(local: &[SocketAddr]) -> Vec<Candidate> {
-    local.iter().map(|&address| Candidate { kind: CandidateKind::Host, address }).collect()
 }
 
 /// Queues an event for the reader; those that can be missed are, if it does not read.
@@ -491,45 +381,5 @@ fn push_event(outbox: &mut VecDeque<Event>, link: LinkId, event: LinkEvent) {
     let vital = matches!(event, Event::LinkUp { .. } | Event::Message { .. });
     if vital || outbox.len() < OVERFULL {
         outbox.push_back(event);
-    }
-}
-
-fn link_stats(link: &Link, group: &Group, now: Instant) -> LinkStats {
-    let counters = &link.counters;
-    let backlog = link.backlog(group, now);
-    LinkStats {
-        link: link.id,
-        group: link.group,
-        up: link.is_up(),
-        edge: link.is_edge(),
-        remote: link.addresses().map(|(_, remote)| remote),
-        rtt: link.rtt(),
-        estimate: link.estimate(),
-        media_packets_sent: counters.media_packets_sent,
-        media_bytes_sent: counters.media_bytes_sent,
-        media_packets_received: counters.media_packets_received,
-        media_bytes_received: counters.media_bytes_received,
-        repair_packets_sent: counters.repair_packets_sent,
-        repair_bytes_sent: counters.repair_bytes_sent,
-        repair_packets_received: counters.repair_packets_received,
-        repair_bytes_received: counters.repair_bytes_received,
-        first_copy_packets: counters.first_copy_packets,
-        first_copy_bytes: counters.first_copy_bytes,
-        duplicates: counters.duplicates,
-        lost: link.lost(),
-        nacked: counters.nacked,
-        messages_sent: counters.messages_sent,
-        messages_received: counters.messages_received,
-        queued_packets: backlog.packets,
-        queued_bytes: backlog.bytes,
-        dropped: Drops {
-            refused: counters.refused,
-            malformed: counters.malformed,
-            unknown_kid: counters.unknown_kid,
-            not_edge: counters.not_edge,
-            out_of_range: counters.out_of_range,
-            no_slot: counters.no_slot,
-            overflow: counters.overflowed,
-        },
     }
 }
