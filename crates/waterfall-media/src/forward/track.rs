@@ -93,28 +93,33 @@ impl Track {
 const BUCKETS: usize = 10;
 const BUCKET: Duration = Duration::from_millis(100);
 
-/// Bytes per second over the last second.
+/// Bytes per second over the last second, or over what there was of it since a stream began.
 #[derive(Debug)]
 pub(crate) struct Meter {
     buckets: [u64; BUCKETS],
     current: usize,
     since: Option<Instant>,
+    begun: Option<Instant>,
 }
 
 impl Meter {
     pub(crate) fn new() -> Self {
-        Self { buckets: [0; BUCKETS], current: 0, since: None }
+        Self { buckets: [0; BUCKETS], current: 0, since: None, begun: None }
     }
 
     pub(crate) fn add(&mut self, bytes: usize, now: Instant) {
         self.advance(now);
+        self.begun.get_or_insert(now);
         self.buckets[self.current] += bytes as u64;
     }
 
     /// Bytes per second.
     pub(crate) fn rate(&mut self, now: Instant) -> u64 {
         self.advance(now);
-        self.buckets.iter().sum()
+        let whole = BUCKET * BUCKETS as u32;
+        let age = self.begun.map_or(whole, |begun| now.saturating_duration_since(begun)).clamp(BUCKET, whole);
+        let bytes: u64 = self.buckets.iter().sum();
+        (bytes as f64 / age.as_secs_f64()) as u64
     }
 
     fn advance(&mut self, now: Instant) {
@@ -126,6 +131,7 @@ impl Meter {
         while now.saturating_duration_since(*since) >= BUCKET {
             if steps == BUCKETS {
                 *since = now;
+                self.begun = None;
                 break;
             }
             steps += 1;
@@ -179,6 +185,8 @@ mod tests {
         let mut meter = Meter::new();
         for tenth in 0..20 {
             meter.add(100, start + BUCKET * tenth);
+            let rate = meter.rate(start + BUCKET * tenth);
+            assert!((1000..=2000).contains(&rate), "{rate} after {tenth} tenths");
         }
         assert_eq!(meter.rate(start + BUCKET * 19), 1000);
         assert_eq!(meter.rate(start + BUCKET * 24), 500);
