@@ -1,7 +1,7 @@
 //! Several speakers over one tree.
 
 use crate::support::{Clip, LocalNetwork, assert_complete, publish_clip, until, within};
-use waterfall::{Access, Credentials, Codec, PublishError, Speakers, TrackSpec};
+use waterfall::{Access, Codec, Credentials, PublishError, Speakers, TrackSpec};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_speakers_reach_everyone_over_the_same_tree() {

@@ -101,7 +101,9 @@ fn read_text(file: &Path) -> std::io::Result<Zeroizing<String>> {
 /// Reads a ticket from an argument, a file ('@FILE') or standard input ('-').
 pub(crate) fn ticket(argument: &str) -> Result<Ticket, Failure> {
     let text = match argument.strip_prefix('@') {
-        Some(file) => read_text(Path::new(file)).with_context(|| format!("the ticket file {file} could not be read"))?,
+        Some(file) => {
+            read_text(Path::new(file)).with_context(|| format!("the ticket file {file} could not be read"))?
+        }
         None if argument == "-" => read_text(Path::new("-")).context("no ticket could be read from standard input")?,
         None => Zeroizing::new(argument.to_owned()),
     };

@@ -51,14 +51,18 @@ pub(crate) struct FrameLog {
 impl FrameLog {
     /// Creates the file, replacing an older one.
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
-        let file = File::create(path)
-            .map_err(|error| Failure::sentence(format_args!("the frame log {} cannot be written: {error}", path.display())))?;
+        let file = File::create(path).map_err(|error| {
+            Failure::sentence(format_args!("the frame log {} cannot be written: {error}", path.display()))
+        })?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
     /// Adds a frame.
     pub(crate) fn write(&mut self, entry: &Entry) -> Result<(), Failure> {
-        serde_json::to_writer(&mut self.file, entry).map_err(std::io::Error::from).and_then(|()| self.file.write_all(b"\n")).map_err(|error| self.failed(&error))
+        serde_json::to_writer(&mut self.file, entry)
+            .map_err(std::io::Error::from)
+            .and_then(|()| self.file.write_all(b"\n"))
+            .map_err(|error| self.failed(&error))
     }
 
     /// Makes sure that all of it is on disk.

@@ -20,7 +20,11 @@ pub(crate) async fn run(args: GraphArgs, json: bool) -> Result<(), Failure> {
     };
     node.close().await;
     let snapshot = snapshot?;
-    if json { print_json(&snapshot)? } else { print(draw(&snapshot))? }
+    if json {
+        print_json(&snapshot)?
+    } else {
+        print(draw(&snapshot))?
+    }
     Ok(())
 }
 
@@ -42,7 +46,8 @@ fn draw(snapshot: &Snapshot) -> String {
 }
 
 fn branch(of: &Participant, by_id: &BTreeMap<NodeId, &Participant>, indent: &str, lines: &mut Vec<String>) {
-    let children: Vec<_> = of.children.iter().filter_map(|id| by_id.get(id)).filter(|c| c.parent == Some(of.id)).collect();
+    let children: Vec<_> =
+        of.children.iter().filter_map(|id| by_id.get(id)).filter(|c| c.parent == Some(of.id)).collect();
     for (index, child) in children.iter().enumerate() {
         let last = index + 1 == children.len();
         let (fork, below) = if last { ("└── ", "    ") } else { ("├── ", "│   ") };
@@ -53,7 +58,9 @@ fn branch(of: &Participant, by_id: &BTreeMap<NodeId, &Participant>, indent: &str
 
 fn name(participant: &Participant) -> String {
     match participant.fan_out {
-        Some(fan_out) => format!("{} ({} of {fan_out} spots taken)", participant.id.short(), participant.children.len()),
+        Some(fan_out) => {
+            format!("{} ({} of {fan_out} spots taken)", participant.id.short(), participant.children.len())
+        }
         None => participant.id.short(),
     }
 }

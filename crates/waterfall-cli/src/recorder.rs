@@ -42,7 +42,8 @@ impl Target {
     /// Starts the file with these tracks.
     pub(crate) fn start(mut self, tracks: &[TrackInfo]) -> Result<Recorder, Failure> {
         let infos: Option<Vec<_>> = tracks.iter().map(TrackInfo::to_container).collect();
-        let infos = infos.ok_or_else(|| cannot(&self.path, &"it would hold a codec that this version does not know"))?;
+        let infos =
+            infos.ok_or_else(|| cannot(&self.path, &"it would hold a codec that this version does not know"))?;
         let options = WriterOptions::new(self.format);
         let path = std::mem::take(&mut self.path);
         let failed = |error: WriteError| cannot(&path, &error);
@@ -102,9 +103,7 @@ impl Recorder {
         let path = self.path;
         let flushed = |error: std::io::Error| cannot(&path, &error);
         match self.output {
-            Output::Pipe(writer) => {
-                writer.finish().map_err(|error| cannot(&path, &error))?.flush().map_err(flushed)
-            }
+            Output::Pipe(writer) => writer.finish().map_err(|error| cannot(&path, &error))?.flush().map_err(flushed),
             Output::File(working, writer) => {
                 let mut sink = writer.finish_seekable().map_err(|error| cannot(&path, &error))?;
                 sink.flush().map_err(flushed)?;

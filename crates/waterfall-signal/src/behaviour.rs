@@ -95,7 +95,7 @@ fn kademlia(local: libp2p::PeerId, config: &Config) -> kad::Behaviour<Store> {
         .set_publication_interval(None)
         .set_provider_publication_interval(None)
         .set_periodic_bootstrap_interval(Some(Duration::from_secs(15 * 60)))
-        .set_query_timeout(Duration::from_secs(15))
+        .set_query_timeout(Duration::from_secs(10))
         .set_substreams_timeout(Duration::from_secs(5))
         // A record of 8 KiB and 20 peers with 6 addresses each fit.
         .set_max_packet_size(32 * 1024);

@@ -5,7 +5,7 @@ use waterfall_signal::{Limits, Mode};
 use crate::support::{Node, config, find, key, record, until};
 
 /// Peers each node wants at most; the hard limit on connections is twice that.
-const PEERS: usize = 12;
+const PEERS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_of_sixty_nodes_stay_bounded() {

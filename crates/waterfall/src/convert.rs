@@ -41,9 +41,7 @@ impl From<&container::TrackInfo> for TrackSpec {
         let pixels = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
         let spec = match track.codec.kind() {
             media::Kind::Audio => Self::opus(track.channels),
-            media::Kind::Video => {
-                Self::video(codec_from_media(track.codec), pixels(track.width), pixels(track.height))
-            }
+            media::Kind::Video => Self::video(codec_from_media(track.codec), pixels(track.width), pixels(track.height)),
         };
         spec.private(track.private.to_vec()).title(track.title.clone())
     }

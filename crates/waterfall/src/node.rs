@@ -71,9 +71,8 @@ impl NodeBuilder {
     /// [`StartError`] when a port is taken or there is no interface to listen on.
     pub async fn start(self) -> Result<Node, StartError> {
         let identity = self.identity.unwrap_or_else(generate_key);
-        let mut config = waterfall_signal::Config::new(identity.clone())
-            .bootstrap(self.bootstrap.clone())
-            .mdns(self.lan_discovery);
+        let mut config =
+            waterfall_signal::Config::new(identity.clone()).bootstrap(self.bootstrap.clone()).mdns(self.lan_discovery);
         if !self.listen.is_empty() || self.port != 0 {
             config = config.listen(listen_addresses(&self.listen, self.port));
         }
@@ -99,7 +98,9 @@ impl NodeBuilder {
 fn listen_addresses(ips: &[IpAddr], port: u16) -> Vec<Multiaddr> {
     let all = [IpAddr::from([0; 4]), IpAddr::from([0; 16])];
     let ips = if ips.is_empty() { &all[..] } else { ips };
-    ips.iter().flat_map(|ip| parse_address(&std::net::SocketAddr::new(*ip, port).to_string()).unwrap_or_default()).collect()
+    ips.iter()
+        .flat_map(|ip| parse_address(&std::net::SocketAddr::new(*ip, port).to_string()).unwrap_or_default())
+        .collect()
 }
 
 /// What every room of a node uses.

@@ -10,9 +10,9 @@ use waterfall_media::forward::{GroupId, Packet};
 use waterfall_media::frame::{self, Frame};
 use waterfall_wire::{Codec, Epoch, Kid, MAX_PRIVATE, MAX_TITLE, TrackKind};
 
-use crate::{PublishError, convert};
 use crate::driver::Command;
 use crate::node::Shared;
+use crate::{PublishError, convert};
 
 /// Most packets under one signature for audio: three Opus frames wait at most 60 ms for their check.
 const AUDIO_GROUP: u8 = 3;
@@ -190,8 +190,7 @@ impl Publisher {
         self.summary.packets += 1;
         self.summary.bytes += sealed.payload.len() as u64;
         self.published.fetch_add(sealed.payload.len() as u64, Ordering::Relaxed);
-        let packet =
-            Packet { kid: self.id.0, ctr: sealed.ctr, timestamp, marker, payload: sealed.payload, from: None };
+        let packet = Packet { kid: self.id.0, ctr: sealed.ctr, timestamp, marker, payload: sealed.payload, from: None };
         self.shared.engine.publish_wait(self.group, packet).await.map_err(|_| PublishError::Closed)
     }
 

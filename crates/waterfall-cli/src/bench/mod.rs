@@ -34,7 +34,11 @@ pub(crate) async fn run(args: BenchArgs, json: bool) -> Result<(), Failure> {
 }
 
 fn show(figures: &(impl Serialize + std::fmt::Display), json: bool) -> Result<(), Failure> {
-    if json { print_json(figures)? } else { print(figures)? }
+    if json {
+        print_json(figures)?
+    } else {
+        print(figures)?
+    }
     Ok(())
 }
 
@@ -82,7 +86,9 @@ impl Quantiles {
         durations.sort_unstable();
         let last = durations.len().checked_sub(1)?;
         // Nearest rank.
-        let at = |q: f64| durations[((durations.len() as f64 * q).ceil() as usize).clamp(1, last + 1) - 1].as_secs_f64() * 1e3;
+        let at = |q: f64| {
+            durations[((durations.len() as f64 * q).ceil() as usize).clamp(1, last + 1) - 1].as_secs_f64() * 1e3
+        };
         Some(Self { p50: at(0.50), p95: at(0.95), p99: at(0.99), max: at(1.0) })
     }
 }

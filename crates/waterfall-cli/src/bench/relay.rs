@@ -60,7 +60,10 @@ pub(super) struct Figures {
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { children, rate, packets_sent, packets_missing, .. } = self;
-        writeln!(f, "{rate} packets/s in, {children} children, {packets_sent} packets sent, {packets_missing} missing")?;
+        writeln!(
+            f,
+            "{rate} packets/s in, {children} children, {packets_sent} packets sent, {packets_missing} missing"
+        )?;
         if let Some(cpu) = self.cpu_seconds_per_million {
             writeln!(f, "relay: {cpu:.2} processor seconds per million packets sent")?;
         }
@@ -200,7 +203,10 @@ impl Relay {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().context("the relay process could not be started")?;
         let mut stdin = child.stdin.take().context("the relay has no standard input")?;
-        stdin.write_all(stage.room.ticket().to_string().as_bytes()).await.context("the relay did not take the ticket")?;
+        stdin
+            .write_all(stage.room.ticket().to_string().as_bytes())
+            .await
+            .context("the relay did not take the ticket")?;
         drop(stdin);
         let mut status = stage.room.status();
         status.wait_for(|status| status.children.len() == 1).await.context("the relay did not come")?;

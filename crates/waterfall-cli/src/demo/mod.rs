@@ -33,7 +33,11 @@ pub(crate) async fn run(args: DemoArgs, json: bool) -> Result<(), Failure> {
         report = perform(&args) => report?,
         () = interrupted() => return Err(Failure::Interrupted),
     };
-    if json { print_json(&report)? } else { print(report.table())? }
+    if json {
+        print_json(&report)?
+    } else {
+        print(report.table())?
+    }
     match report.verdict() {
         Ok(()) => Ok(()),
         Err(what) => Err(Failure::sentence(what)),
@@ -43,7 +47,8 @@ pub(crate) async fn run(args: DemoArgs, json: bool) -> Result<(), Failure> {
 async fn perform(args: &DemoArgs) -> Result<Report, Failure> {
     let bootstrap = start_bootstrap().await?;
     let addresses = bootstrap.addresses();
-    let multiaddrs: Vec<_> = addresses.iter().filter_map(|text| waterfall::parse_address(text).ok()).flatten().collect();
+    let multiaddrs: Vec<_> =
+        addresses.iter().filter_map(|text| waterfall::parse_address(text).ok()).flatten().collect();
     let node = Node::builder().listen([LOOPBACK]).lan_discovery(false).bootstrap(multiaddrs.clone()).start().await?;
     let room = node.create(Access::Open).title("demo").fan_out(args.fan_out).await?;
     let ticket = room.ticket();
@@ -107,7 +112,9 @@ struct Published {
 /// Streams the bundled clip, over and over, for so long; then ends the room.
 async fn speak(room: Room, how_long: Duration, bar: &ProgressBar) -> Result<Published, Failure> {
     let mut speaker = Speaker::start(&room).await?;
-    speaker.send(how_long, |at| bar.set_message(format!("{:.0} of {} s", at.as_secs_f64(), how_long.as_secs()))).await?;
+    speaker
+        .send(how_long, |at| bar.set_message(format!("{:.0} of {} s", at.as_secs_f64(), how_long.as_secs())))
+        .await?;
     let entries = speaker.finish().await;
     let id = room.node_id();
     let status = room.leave().await.status;

@@ -14,8 +14,8 @@ use tokio::time::sleep;
 use waterfall::{NodeId, Status, Ticket};
 
 use super::report::ViewerResult;
-use crate::bench::peak_memory_kib;
 use super::{LOOPBACK, viewer_failed};
+use crate::bench::peak_memory_kib;
 use crate::exit::Failure;
 use crate::frame_log::Entry;
 use crate::output::say;

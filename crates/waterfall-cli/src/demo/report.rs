@@ -71,7 +71,13 @@ pub(crate) struct Report {
 
 impl Report {
     /// Checks each viewer against the log.
-    pub(crate) fn new(speaker: NodeId, fan_out: u8, status: &Status, published: &[Entry], results: Vec<ViewerResult>) -> Self {
+    pub(crate) fn new(
+        speaker: NodeId,
+        fan_out: u8,
+        status: &Status,
+        published: &[Entry],
+        results: Vec<ViewerResult>,
+    ) -> Self {
         let by_track = by_track(published);
         let parents: BTreeMap<NodeId, NodeId> =
             results.iter().filter_map(|result| Some((result.id?, result.status.fed_by?))).collect();
@@ -162,12 +168,7 @@ fn by_track(entries: &[Entry]) -> ByTrack<'_> {
     tracks
 }
 
-fn row(
-    result: ViewerResult,
-    speaker: NodeId,
-    parents: &BTreeMap<NodeId, NodeId>,
-    published: &ByTrack<'_>,
-) -> Row {
+fn row(result: ViewerResult, speaker: NodeId, parents: &BTreeMap<NodeId, NodeId>, published: &ByTrack<'_>) -> Row {
     let received = by_track(&result.entries);
     let (mut missing, mut foreign) = (0, 0);
     for (track, published) in published {

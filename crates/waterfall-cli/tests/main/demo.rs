@@ -22,7 +22,8 @@ fn every_viewer_is_complete_and_the_speaker_serves_only_its_children() {
         assert!(viewer["first_frame_ms"].is_u64(), "{viewer}");
         assert!(viewer["parent"].is_string() && viewer["depth"].is_u64(), "{viewer}");
     }
-    let (sent, came_in) = (report["speaker_bytes_sent"].as_u64().unwrap(), report["speaker_bytes_in"].as_u64().unwrap());
+    let (sent, came_in) =
+        (report["speaker_bytes_sent"].as_u64().unwrap(), report["speaker_bytes_in"].as_u64().unwrap());
     assert!(sent > 0 && sent <= 2 * came_in, "{sent} of {came_in}");
 }
 

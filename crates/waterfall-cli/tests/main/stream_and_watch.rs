@@ -76,7 +76,8 @@ fn stream_to_files(source: &Path, viewers: usize, ending: &str, audio: bool) {
         let video = assert_run(&published, &received, "video");
         assert_eq!(video, of_kind(&published, "video").len(), "all were there from the beginning");
         if audio {
-            assert_run(&published, &received, "audio");
+            let audio = assert_run(&published, &received, "audio");
+            assert_eq!(audio, of_kind(&published, "audio").len());
         }
         if tools {
             assert_eq!(ffprobe_frames(&file, "v:0"), video);
@@ -138,7 +139,8 @@ fn a_pipe_in_and_a_pipe_out() {
     while reader.next().unwrap().is_some() {
         frames += 1;
     }
-    let mut whole = waterfall::media::container::Reader::open(std::io::Cursor::new(waterfall::media::bundled_clip())).unwrap();
+    let mut whole =
+        waterfall::media::container::Reader::open(std::io::Cursor::new(waterfall::media::bundled_clip())).unwrap();
     while whole.next().unwrap().is_some() {
         frames -= 1;
     }
@@ -150,7 +152,8 @@ fn a_pipe_in_and_a_pipe_out() {
 fn the_graph_of_a_room() {
     let folder = tempfile::tempdir().unwrap();
     let speaker = Speaker::start(&clip(folder.path()), &["--open", "--loop", "--title", "tree"]);
-    let mut watching = waterfall(&["watch", &speaker.ticket, "--json"]).args(LOCAL).stdout(Stdio::piped()).spawn().unwrap();
+    let mut watching =
+        waterfall(&["watch", &speaker.ticket, "--json"]).args(LOCAL).stdout(Stdio::piped()).spawn().unwrap();
     let mut args = vec!["graph", &speaker.ticket, "--json"];
     args.extend(LOCAL);
     // The viewer joins and its parent's record follows: look until both are there.

@@ -11,7 +11,7 @@ mod track;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -20,11 +20,15 @@ pub use crate::codec::Kind;
 pub(crate) use dedupe::Verdict;
 use identity::Head;
 use parked::Parked;
+use ring::Ring;
 pub use ring::RingLimits;
 pub(crate) use track::{Source, Track};
 
 /// Most tracks of one group.
 pub const MAX_TRACKS: usize = 64;
+
+/// How long before a stream's first picture its sound may begin.
+const FIRST_SOUND: Duration = Duration::from_secs(1);
 
 /// Packets that wait for a slow subscriber before some are dropped: about four seconds of 10 Mbit/s.
 const SUBSCRIPTION: usize = 4096;
@@ -130,6 +134,28 @@ pub(crate) enum Accepted {
     OutOfRange,
 }
 
+/// Where sound begins for someone who has none of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SoundStart {
+    /// With all that is kept: the pictures it goes with are yet to come.
+    Beginning,
+    /// With what came at this moment or later.
+    Since(Instant),
+    /// With what comes next.
+    Now,
+}
+
+impl SoundStart {
+    /// Index of the first packet.
+    pub(crate) fn index(self, ring: &Ring) -> u64 {
+        match self {
+            Self::Beginning => ring.start(),
+            Self::Since(since) => ring.since(since),
+            Self::Now => ring.end(),
+        }
+    }
+}
+
 /// The tracks of one room as this node has them.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -193,7 +219,7 @@ impl Group {
             let start = if track.is_video() {
                 track.ring.key_frame()
             } else {
-                self.first_picture(|_| true).map(|since| track.ring.since(since))
+                Some(self.sound_start(|_| true).index(&track.ring))
             };
             for index in start.unwrap_or(track.ring.end())..track.ring.end() {
                 if let Some(entry) = track.ring.at(index) {
@@ -204,11 +230,21 @@ impl Group {
         self.subscribers.push((kid, subscriber));
     }
 
-    /// When the oldest of the newest key frames of these video tracks came: a viewer that begins with
-    /// pictures wants their sound from there.
-    pub(crate) fn first_picture(&self, of: impl Fn(u32) -> bool) -> Option<Instant> {
-        let videos = self.tracks.iter().filter(|(kid, track)| track.is_video() && of(**kid));
-        videos.filter_map(|(_, track)| track.ring.at(track.ring.key_frame()?).map(|entry| entry.arrived)).min()
+    /// Where the sound of a viewer begins that has nothing yet of these video tracks: with the oldest of
+    /// their newest key frames.
+    pub(crate) fn sound_start(&self, of: impl Fn(u32) -> bool) -> SoundStart {
+        let videos = || self.tracks.iter().filter(|(kid, track)| track.is_video() && of(**kid)).map(|(_, track)| track);
+        let picture = |track: &Track| {
+            let entry = track.ring.at(track.ring.key_frame()?)?;
+            // Sound that was sent just before the very first picture belongs to it: files interleave so.
+            let lead = if entry.head.ctr == 0 { FIRST_SOUND } else { Duration::ZERO };
+            Some(entry.arrived.checked_sub(lead).unwrap_or(entry.arrived))
+        };
+        match videos().filter_map(picture).min() {
+            Some(since) => SoundStart::Since(since),
+            None if videos().any(|track| track.highest().is_none()) => SoundStart::Beginning,
+            None => SoundStart::Now,
+        }
     }
 
     /// Takes a packet that came over an edge or from a local speaker.
@@ -325,6 +361,28 @@ mod tests {
         group.subscribe(1, subscriber);
         let ctrs: Vec<u64> = std::iter::from_fn(|| subscription.try_recv()).map(|packet| packet.ctr).collect();
         assert_eq!(ctrs, [8, 9]);
+    }
+
+    #[test]
+    fn sound_begins_with_its_pictures() {
+        let start = Instant::now();
+        let mut group = Group::new(RingLimits::default());
+        assert_eq!(group.sound_start(|_| true), SoundStart::Now, "sound alone");
+        group.add_track(1, TrackConfig { kind: Kind::Video, clock_rate: 90_000 });
+        assert_eq!(group.sound_start(|_| true), SoundStart::Beginning, "pictures are yet to come");
+        for (ctr, after) in [(0, 0), (1, 1), (2, 2)] {
+            let flags = identity::FRAME_START | if ctr % 2 == 0 { identity::KEY_FRAME } else { 0 };
+            let mut payload = Vec::new();
+            Head::write(flags, 1, ctr, &mut payload);
+            let head = Head::parse(&payload).unwrap();
+            let packet = Packet { kid: 1, ctr, timestamp: 0, marker: false, payload: payload.into(), from: None };
+            group.accept(&packet, head, start + Duration::from_secs(after));
+            if ctr == 0 {
+                assert_eq!(group.sound_start(|_| true), SoundStart::Since(start - FIRST_SOUND));
+            }
+        }
+        assert_eq!(group.sound_start(|_| true), SoundStart::Since(start + Duration::from_secs(2)));
+        assert_eq!(group.sound_start(|_| false), SoundStart::Now, "the pictures are there already");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::forward::identity::KEY_FRAME;
-use crate::forward::{Group, LinkId, Track};
+use crate::forward::{Group, LinkId, SoundStart, Track};
 
 /// Packets before a key frame's first one that may have overtaken it.
 const REORDER: u64 = 256;
@@ -106,13 +106,13 @@ impl Queue {
         self.flowing = true;
         let named: BTreeMap<u32, u64> = have.iter().copied().collect();
         // Sound of a late joiner starts with the pictures that it goes with.
-        let first_picture = group.first_picture(|kid| !named.contains_key(&kid));
+        let sound = group.sound_start(|kid| !named.contains_key(&kid));
         self.cursors = group
             .tracks
             .iter()
             .map(|(&kid, track)| match named.get(&kid) {
                 Some(&next) => (kid, resumed(track, next)),
-                None => (kid, joined(track, first_picture)),
+                None => (kid, joined(track, sound)),
             })
             .collect();
         self.patience = self.backlog(group, now).beyond(&self.limits);
@@ -278,10 +278,9 @@ fn resumed(track: &Track, next: u64) -> Cursor {
 }
 
 /// A track of which the other end has nothing.
-fn joined(track: &Track, first_picture: Option<Instant>) -> Cursor {
+fn joined(track: &Track, sound: SoundStart) -> Cursor {
     if !track.is_video() {
-        let next = first_picture.map_or(track.ring.end(), |since| track.ring.since(since));
-        return Cursor { next, lowest: 0, awaiting_key_frame: None };
+        return Cursor { next: sound.index(&track.ring), lowest: 0, awaiting_key_frame: None };
     }
     match track.ring.key_frame() {
         Some(next) => {

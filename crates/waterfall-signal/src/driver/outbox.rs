@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use libp2p::kad::{self, GetClosestPeersError, GetRecordOk, PutRecordError, QueryId, Quorum};
+use libp2p::kad::{self, GetClosestPeersError, GetRecordOk, KBucketKey, PutRecordError, QueryId, Quorum};
 use waterfall_wire::{Envelope, RecordKey, UnixMillis};
 
 use super::{Driver, Purpose};
@@ -17,6 +17,9 @@ use crate::stats::Refused;
 
 /// Most records that are on their way at a time; the others wait their turn.
 const MAX_BUSY: usize = 8;
+/// To how many of the nearest nodes known already a new record goes without further search, so that
+/// it can be found a round trip later; finding where it belongs takes longer.
+const AT_ONCE: usize = 4;
 /// First pause after a failure; doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
@@ -131,6 +134,13 @@ impl Driver {
             return;
         }
         for key in due {
+            if self.outbox.0.get(&key).is_some_and(|outgoing| !outgoing.placed) {
+                let nearest = KBucketKey::new(key.0.to_vec());
+                let kad = &mut self.swarm.behaviour_mut().kad;
+                let known = kad.get_closest_local_peers(&nearest).take(AT_ONCE).map(KBucketKey::into_preimage);
+                let known = known.collect();
+                self.give(key, known);
+            }
             let replication = std::num::NonZeroUsize::new(REPLICATION).expect("not zero");
             let query = self.swarm.behaviour_mut().kad.get_n_closest_peers(key.0.to_vec(), replication);
             self.busy_with(key, query, Purpose::Locate(key));

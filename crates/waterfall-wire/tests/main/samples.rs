@@ -316,10 +316,7 @@ fn streams() -> Vec<Kind> {
     ];
     vec![
         kind::<Catalogue>("catalogue", vec![plain("video and ended audio", catalogue())]),
-        kind::<RoomEvent>(
-            "room_event",
-            vec![plain("ended", event(RoomEventBody::Ended))],
-        ),
+        kind::<RoomEvent>("room_event", vec![plain("ended", event(RoomEventBody::Ended))]),
         kind::<Summary>("summary", vec![plain("two spots", summary())]),
         kind::<TreeMessage>("tree_message", tree_messages()),
         kind::<LinkMessage>("link_message", links),

@@ -1,15 +1,15 @@
 //! Calls: finding spots, offering links to those who have them, and answering offers.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use std::collections::HashMap;
+use std::sync::Arc;
 use waterfall_keys::{ASK_LIFE, open_reply, random, seal_ask, seal_reply};
 use waterfall_media::forward::{GroupId, LinkId};
 use waterfall_signal::Responder;
 use waterfall_wire::{
-    Answer, Ask, AskBody, Contact, Entry, MAX_SPOTS, Mark, NodeId, Offer, PROTOCOL_VERSION, Refusal, Reply,
-    ReplyBody, Role, Routed, Spot, decode, encode,
+    Answer, Ask, AskBody, Contact, Entry, MAX_SPOTS, Mark, NodeId, Offer, PROTOCOL_VERSION, Refusal, Reply, ReplyBody,
+    Role, Routed, Spot, decode, encode,
 };
 
 use crate::clock::unix_now;
@@ -129,7 +129,12 @@ impl Caller {
         spots.retain(|spot| spot.contact.node != self.shared.node_id());
         spots.sort_by_key(|spot| spot.depth);
         let mut seen = Vec::new();
-        spots.retain(|spot| !seen.contains(&spot.contact.node) && { seen.push(spot.contact.node); true });
+        spots.retain(|spot| {
+            !seen.contains(&spot.contact.node) && {
+                seen.push(spot.contact.node);
+                true
+            }
+        });
         spots.truncate(MAX_SPOTS);
         spots
     }

@@ -96,8 +96,12 @@ impl Catalogues {
             other.speaker != catalogue.speaker
                 && other.tracks.iter().any(|a| catalogue.tracks.iter().any(|b| a.kid == b.kid))
         };
-        let rivals: Vec<NodeId> =
-            self.known.values().filter(|known| clashes(&known.catalogue)).map(|known| known.catalogue.speaker).collect();
+        let rivals: Vec<NodeId> = self
+            .known
+            .values()
+            .filter(|known| clashes(&known.catalogue))
+            .map(|known| known.catalogue.speaker)
+            .collect();
         if rivals.iter().any(|rival| *rival < catalogue.speaker) {
             return None;
         }
@@ -120,9 +124,10 @@ impl Catalogues {
 
     /// All tracks, for the room's users.
     pub(crate) fn tracks(&self) -> Arc<[TrackInfo]> {
-        let all = self.known.values().flat_map(|known| {
-            known.catalogue.tracks.iter().map(|track| TrackInfo::new(&known.catalogue, track))
-        });
+        let all = self
+            .known
+            .values()
+            .flat_map(|known| known.catalogue.tracks.iter().map(|track| TrackInfo::new(&known.catalogue, track)));
         all.collect()
     }
 
@@ -162,7 +167,10 @@ impl OwnCatalogue {
     }
 
     /// Lists tracks, all or none; the oldest ended ones make room if need be. Their ids and starts.
-    pub(crate) fn add(&mut self, new: impl ExactSizeIterator<Item = Track>) -> Result<Vec<(Kid, [u8; 16])>, PublishError> {
+    pub(crate) fn add(
+        &mut self,
+        new: impl ExactSizeIterator<Item = Track>,
+    ) -> Result<Vec<(Kid, [u8; 16])>, PublishError> {
         let running = self.catalogue.tracks.iter().filter(|track| track.ended.is_none()).count();
         if running + new.len() > MAX_TRACKS_PER_SPEAKER {
             return Err(PublishError::TooManyTracks);

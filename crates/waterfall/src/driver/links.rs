@@ -121,15 +121,7 @@ impl Links {
 }
 
 fn empty(peer: NodeId, role: LinkRole) -> LinkStatus {
-    LinkStatus {
-        peer,
-        role,
-        media_sent: 0,
-        media_received: 0,
-        duplicates: 0,
-        repair_sent: 0,
-        packets_dropped: 0,
-    }
+    LinkStatus { peer, role, media_sent: 0, media_received: 0, duplicates: 0, repair_sent: 0, packets_dropped: 0 }
 }
 
 fn fill(status: &mut LinkStatus, link: &LinkStats) {

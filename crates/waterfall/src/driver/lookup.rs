@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use waterfall_keys::{Locator, RoomKey, chunk, open_record};
 use waterfall_signal::Signal;
 use waterfall_wire::{
-    AccessKind, Charter, Contact, Entry, Header, KeyChunk, NodeId, NodeRecord, RecordKind, RoomId, Salt, Ticket,
-    Wire, record_key,
+    AccessKind, Charter, Contact, Entry, Header, KeyChunk, NodeId, NodeRecord, RecordKind, RoomId, Salt, Ticket, Wire,
+    record_key,
 };
 
 use crate::address::dialable;

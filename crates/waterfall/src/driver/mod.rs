@@ -29,8 +29,7 @@ use waterfall_media::engine::{self, Stats};
 use waterfall_media::forward::LinkId;
 use waterfall_tree::{Input, Timestamp, Tree};
 use waterfall_wire::{
-    AskBody, Contact, Kid, LinkMessage, NodeId, Refusal, ReplyBody, RoomEventBody, Routed, Signed, Spot,
-    decode,
+    AskBody, Contact, Kid, LinkMessage, NodeId, Refusal, ReplyBody, RoomEventBody, Routed, Signed, Spot, decode,
 };
 
 use crate::clock::{Stopwatch, unix_now};
@@ -249,9 +248,9 @@ impl Driver {
         }
         let epoch = self.secrets.epoch;
         let started = self.own.add(specs.iter().map(|spec| spec.track(epoch, random())))?;
-        let sealers = started.into_iter().map(|(kid, start)| {
-            (kid, TrackSealer::new(&self.secrets.epoch_key, &self.shared.identity, kid, start))
-        });
+        let sealers = started
+            .into_iter()
+            .map(|(kid, start)| (kid, TrackSealer::new(&self.secrets.epoch_key, &self.shared.identity, kid, start)));
         let sealers = sealers.collect();
         self.spread_own_catalogue();
         Ok(sealers)
@@ -267,8 +266,7 @@ impl Driver {
 
     fn asked(&mut self, request: &Routed, responder: Responder) {
         let me = self.shared.node_id();
-        let Ok(ask) = open_ask(&self.secrets.epoch_key, request, &me, unix_now(), &mut self.replays)
-        else {
+        let Ok(ask) = open_ask(&self.secrets.epoch_key, request, &me, unix_now(), &mut self.replays) else {
             return;
         };
         let caller = self.caller();
@@ -299,7 +297,11 @@ impl Driver {
     fn gossiped(&mut self, message: &[u8], verdict: Verdict) {
         match open_event(&self.secrets.epoch_key, message, unix_now()) {
             Ok((signed, event)) => {
-                if self.take_event(&signed, event) { verdict.accept() } else { verdict.ignore() }
+                if self.take_event(&signed, event) {
+                    verdict.accept()
+                } else {
+                    verdict.ignore()
+                }
             }
             // Late gossip is no sign of ill will; bytes that do not open are.
             Err(EventError::Stale) => verdict.ignore(),

@@ -66,10 +66,11 @@ async fn room_key(
     };
     let room_key = RoomKey::generate();
     let (key, password) = (room_key.clone(), password.clone());
-    let message = tokio::task::spawn_blocking(move || chunk::seal_password(&key, &password, chunk::Argon2Params::default()))
-        .await
-        .map_err(|_| CreateError::Closed)?
-        .map_err(|error| CreateError::Seal(error.to_string()))?;
+    let message =
+        tokio::task::spawn_blocking(move || chunk::seal_password(&key, &password, chunk::Argon2Params::default()))
+            .await
+            .map_err(|_| CreateError::Closed)?
+            .map_err(|error| CreateError::Seal(error.to_string()))?;
     Ok((room_key, vec![KeyChunk { epoch, index: 0, message }]))
 }
 
@@ -109,12 +110,7 @@ pub(crate) async fn join(
     Ok(room)
 }
 
-async fn open(
-    shared: Arc<Shared>,
-    secrets: Arc<Secrets>,
-    by: JoinBy,
-    known: Vec<Contact>,
-) -> Option<(Opening, Room)> {
+async fn open(shared: Arc<Shared>, secrets: Arc<Secrets>, by: JoinBy, known: Vec<Contact>) -> Option<(Opening, Room)> {
     let topic = secrets.epoch_key.topic();
     let (registration, inbox) = shared.router.register(secrets.epoch_key.route(), topic)?;
     shared.signal.join_topic(topic).await;

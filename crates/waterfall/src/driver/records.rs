@@ -5,9 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waterfall_keys::{SealKey, seal_record};
 use waterfall_signal::Signal;
-use waterfall_wire::{
-    Charter, Contact, Entry, KeyChunk, NodeRecord, RecordKey, RecordKind, Salt, SigningKey, Wire,
-};
+use waterfall_wire::{Charter, Contact, Entry, KeyChunk, NodeRecord, RecordKey, RecordKind, Salt, SigningKey, Wire};
 
 use crate::clock::unix_now;
 use crate::driver::secrets::Secrets;
