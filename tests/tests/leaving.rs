@@ -32,7 +32,7 @@ async fn a_relay_that_leaves_costs_those_below_it_no_frame() {
     let published = within(speaking).await.unwrap();
     let ending = tokio::spawn(room.leave());
     for (who, viewer) in viewers.into_iter().enumerate() {
-        let (node, _seat, received) = viewer.to_the_end().await;
+        let (node, _seat, received) = viewer.watch_to_the_end().await;
         assert_complete(who, &received, &published);
         for (track, _, frames) in &published.tracks {
             assert_eq!(received[track].len(), frames.len(), "viewer {who} was there from the beginning");
@@ -63,7 +63,7 @@ async fn a_relay_that_vanishes_is_replaced_and_its_subtree_watches_on() {
     within(speaking).await.unwrap();
     let ending = tokio::spawn(room.leave());
     for viewer in viewers {
-        let (node, _seat, _received) = viewer.to_the_end().await;
+        let (node, _seat, _received) = viewer.watch_to_the_end().await;
         node.close().await;
     }
     within(ending).await.unwrap();

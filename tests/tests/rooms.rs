@@ -17,7 +17,7 @@ async fn two_rooms_on_one_node_do_not_mix() {
     let (one, two) = tokio::join!(publish_clip(&first, Clip::first(2)), publish_clip(&second, Clip::first(2)));
     let endings = [tokio::spawn(first.leave()), tokio::spawn(second.leave())];
     for ((who, viewer), published) in viewers.into_iter().enumerate().zip([&one, &two]) {
-        let (_node, _seat, received) = viewer.to_the_end().await;
+        let (_node, _seat, received) = viewer.watch_to_the_end().await;
         assert_complete(who, &received, published);
         assert_eq!(received.len(), published.tracks.len(), "nothing of the other room");
     }

@@ -22,7 +22,7 @@ async fn three_speakers_reach_everyone_over_the_same_tree() {
     let ending = tokio::spawn(room.leave());
     drop((below, bottom));
     for (who, viewer) in viewers.into_iter().enumerate() {
-        let (node, _seat, received) = viewer.to_the_end().await;
+        let (node, _seat, received) = viewer.watch_to_the_end().await;
         for (speaker, published) in speakers.iter().zip(&published) {
             if *speaker != node.id() {
                 assert_complete(who, &received, published);

@@ -20,7 +20,7 @@ async fn twenty_four_viewers_get_every_frame_through_each_other() {
     let mut fed_by = BTreeMap::new();
     let mut ends = Vec::new();
     for (who, viewer) in viewers.into_iter().enumerate() {
-        let (node, seat, received) = viewer.to_the_end().await;
+        let (node, seat, received) = viewer.watch_to_the_end().await;
         assert_complete(who, &received, &published);
         let parent = until(&seat, |status| status.fed_by.is_some()).await.fed_by.unwrap();
         fed_by.insert(node.id(), parent);
@@ -66,13 +66,13 @@ async fn who_comes_late_starts_at_the_last_key_frame_and_misses_nothing_after() 
     let late = network.viewers(&room, 3, 2).await;
     let published = within(speaking).await.unwrap();
     let ending = tokio::spawn(room.leave());
-    let (early_node, _seat, received) = early.to_the_end().await;
+    let (early_node, _seat, received) = early.watch_to_the_end().await;
     assert_complete(0, &received, &published);
     for (track, _, frames) in &published.tracks {
         assert_eq!(received[track].len(), frames.len(), "the early viewer has everything");
     }
     for (who, viewer) in late.into_iter().enumerate() {
-        let (node, _seat, received) = viewer.to_the_end().await;
+        let (node, _seat, received) = viewer.watch_to_the_end().await;
         assert_complete(who + 1, &received, &published);
         for (track, _, frames) in &published.tracks {
             assert!(received[track].len() < frames.len(), "a late viewer did not see the beginning");

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::sync::mpsc;
 use waterfall::media::container::{ReadError, Reader, TrackInfo};
@@ -84,7 +84,7 @@ fn failed(path: &Path, error: &ReadError) -> Failure {
     Failure::sentence(format_args!("{}: {error}", path.display()))
 }
 
-fn read_all(mut reader: Reader<Input>, path: &PathBuf, repeat: bool, out: &mpsc::Sender<Chunk>) {
+fn read_all(mut reader: Reader<Input>, path: &Path, repeat: bool, out: &mpsc::Sender<Chunk>) {
     let mut rounds = Rounds::new();
     loop {
         let mut frames = 0_u64;

@@ -156,7 +156,6 @@ impl Node {
     }
 
     /// Creates a room with this node as its owner, root and first speaker. Await the result.
-    #[must_use]
     pub fn create(&self, access: Access) -> Create {
         Create {
             node: self.clone(),
@@ -166,7 +165,6 @@ impl Node {
     }
 
     /// Joins a room. Await the result; it is there once a parent has taken us.
-    #[must_use]
     pub fn join(&self, ticket: &Ticket, credentials: impl Into<Credentials>) -> Join {
         Join {
             node: self.clone(),

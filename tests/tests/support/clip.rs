@@ -9,16 +9,16 @@ use waterfall::media::frame::{Pacer, digest};
 use waterfall::{Frame, Kind, Room, TrackId, TrackSpec, media};
 
 /// A frame's place and content.
-pub type Print = (Duration, [u8; 32]);
+pub(crate) type Print = (Duration, [u8; 32]);
 
 /// The clip's tracks and its first frames.
-pub struct Clip {
+pub(crate) struct Clip {
     tracks: Vec<TrackInfo>,
     frames: Vec<(usize, Frame)>,
 }
 
 impl Clip {
-    pub fn first(seconds: u64) -> Self {
+    pub(crate) fn first(seconds: u64) -> Self {
         let mut reader = Reader::open(Cursor::new(media::bundled_clip())).unwrap();
         let tracks = reader.tracks().to_vec();
         let mut frames = Vec::new();
@@ -33,19 +33,13 @@ impl Clip {
 
 /// What was published, track by track.
 #[derive(Debug, Default)]
-pub struct Published {
-    pub tracks: Vec<(TrackId, Kind, Vec<Print>)>,
-    pub bytes: u64,
-}
-
-impl Published {
-    pub fn of(&self, track: TrackId) -> &[Print] {
-        &self.tracks.iter().find(|(id, _, _)| *id == track).expect("a published track").2
-    }
+pub(crate) struct Published {
+    pub(crate) tracks: Vec<(TrackId, Kind, Vec<Print>)>,
+    pub(crate) bytes: u64,
 }
 
 /// Publishes a clip, paced by its timestamps, and ends its tracks.
-pub async fn publish_clip(room: &Room, clip: Clip) -> Published {
+pub(crate) async fn publish_clip(room: &Room, clip: Clip) -> Published {
     let mut publishers = room.publish_all(clip.tracks.iter().map(TrackSpec::from).collect()).await.unwrap();
     let mut published = Published::default();
     for publisher in &publishers {

@@ -10,21 +10,21 @@ use tokio::time::timeout;
 use waterfall::{Access, Credentials, Multiaddr, Node, Room, Status, generate_key, parse_address};
 use waterfall_bootstrap::Bootstrap;
 
-pub use clip::{Clip, Published, publish_clip};
-pub use viewer::{Viewer, assert_complete};
+pub(crate) use clip::{Clip, publish_clip};
+pub(crate) use viewer::{Viewer, assert_complete};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Generous: only a hang takes so long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A bootstrap node and the nodes that know it.
-pub struct LocalNetwork {
+pub(crate) struct LocalNetwork {
     bootstrap: Bootstrap,
 }
 
 impl LocalNetwork {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listen = parse_address("127.0.0.1:0").unwrap();
         let config = waterfall_bootstrap::Config::new(generate_key()).listen(listen);
         Self { bootstrap: Bootstrap::start(config).await.unwrap() }
@@ -35,37 +35,37 @@ impl LocalNetwork {
     }
 
     /// A node that knows the bootstrap node and nothing else.
-    pub async fn node(&self) -> Node {
+    pub(crate) async fn node(&self) -> Node {
         Node::builder().listen([LOOPBACK]).lan_discovery(false).bootstrap(self.addresses()).start().await.unwrap()
     }
 
     /// An open room on a node of its own.
-    pub async fn open_room(&self, fan_out: u8) -> (Node, Room) {
+    pub(crate) async fn open_room(&self, fan_out: u8) -> (Node, Room) {
         let node = self.node().await;
         let room = node.create(Access::Open).fan_out(fan_out).await.unwrap();
         (node, room)
     }
 
     /// A viewer in an open room, receiving all tracks.
-    pub async fn viewer(&self, room: &Room, fan_out: u8) -> Viewer {
+    pub(crate) async fn viewer(&self, room: &Room, fan_out: u8) -> Viewer {
         let node = self.node().await;
         let seat = within(node.join(&room.ticket(), Credentials::Open).fan_out(fan_out)).await.unwrap();
         Viewer::watch(node, seat)
     }
 
     /// Viewers that all join at the same time.
-    pub async fn viewers(&self, room: &Room, count: usize, fan_out: u8) -> Vec<Viewer> {
+    pub(crate) async fn viewers(&self, room: &Room, count: usize, fan_out: u8) -> Vec<Viewer> {
         futures::future::join_all((0..count).map(|_| self.viewer(room, fan_out))).await
     }
 }
 
 /// Fails instead of hanging.
-pub async fn within<F: IntoFuture>(what: F) -> F::Output {
+pub(crate) async fn within<F: IntoFuture>(what: F) -> F::Output {
     timeout(PATIENCE, what.into_future()).await.expect("it took far too long")
 }
 
 /// Waits until a room's status is as wanted.
-pub async fn until(room: &Room, wanted: impl FnMut(&Status) -> bool) -> Status {
+pub(crate) async fn until(room: &Room, wanted: impl FnMut(&Status) -> bool) -> Status {
     let mut status = room.status();
     within(status.wait_for(wanted)).await.unwrap().clone()
 }

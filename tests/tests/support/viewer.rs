@@ -15,9 +15,9 @@ use super::within;
 type Received = BTreeMap<TrackId, Vec<Print>>;
 
 /// A viewer in a room.
-pub struct Viewer {
-    pub node: Node,
-    pub room: Room,
+pub(crate) struct Viewer {
+    pub(crate) node: Node,
+    pub(crate) room: Room,
     received: Arc<Mutex<Received>>,
     frames: watch::Receiver<usize>,
     watching: JoinHandle<()>,
@@ -25,7 +25,7 @@ pub struct Viewer {
 
 impl Viewer {
     /// Subscribes to every track until the room ends.
-    pub fn watch(node: Node, room: Room) -> Self {
+    pub(crate) fn watch(node: Node, room: Room) -> Self {
         let received = Arc::new(Mutex::new(Received::new()));
         let (count, frames) = watch::channel(0);
         let watching = tokio::spawn(receive_all(room.clone(), received.clone(), count));
@@ -33,24 +33,24 @@ impl Viewer {
     }
 
     /// Waits until so many frames have come.
-    pub async fn has_frames(&self, wanted: usize) {
+    pub(crate) async fn has_frames(&self, wanted: usize) {
         within(self.frames.clone().wait_for(|count| *count >= wanted)).await.unwrap();
     }
 
     /// How many frames have come so far.
-    pub fn frame_count(&self) -> usize {
+    pub(crate) fn frame_count(&self) -> usize {
         *self.frames.borrow()
     }
 
     /// Waits until all tracks have ended; what was received.
-    pub async fn to_the_end(self) -> (Node, Room, BTreeMap<TrackId, Vec<Print>>) {
+    pub(crate) async fn watch_to_the_end(self) -> (Node, Room, BTreeMap<TrackId, Vec<Print>>) {
         within(self.watching).await.unwrap();
         let received = self.received.lock().unwrap().clone();
         (self.node, self.room, received)
     }
 
     /// Vanishes without a word, as a crash would.
-    pub async fn vanish(self) {
+    pub(crate) async fn vanish(self) {
         self.watching.abort();
         let _aborted = self.watching.await;
         drop(self.room);
@@ -92,7 +92,7 @@ async fn receive(room: Room, id: TrackId, received: Arc<Mutex<Received>>, count:
 
 /// Checks that what was received of every track is a run of what was published, from the first
 /// frame received to the last one published.
-pub fn assert_complete(who: usize, received: &Received, published: &Published) {
+pub(crate) fn assert_complete(who: usize, received: &Received, published: &Published) {
     for (track, kind, published) in &published.tracks {
         let received = received.get(track).unwrap_or_else(|| panic!("viewer {who} has no {kind:?} frames"));
         let first = published.iter().position(|print| *print == received[0]);
