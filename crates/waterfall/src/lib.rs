@@ -33,6 +33,8 @@ mod convert;
 mod driver;
 mod error;
 mod event;
+#[cfg(test)]
+mod forgery;
 mod node;
 mod publish;
 mod room;

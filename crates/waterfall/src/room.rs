@@ -67,6 +67,21 @@ impl Room {
         Self { shared, secrets, group, commands, status, catalogue, events, published, known }
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    #[cfg(test)]
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    #[cfg(test)]
+    pub(crate) fn group(&self) -> GroupId {
+        self.group
+    }
+
     /// The room's name.
     #[must_use]
     pub fn id(&self) -> RoomId {
