@@ -209,6 +209,7 @@ impl Driver {
     fn gauge(&mut self) {
         let info = self.swarm.network_info();
         let routing_table = self.routing_size();
+        let mesh_peers = self.swarm.behaviour().gossip.as_ref().map_or(0, |gossip| gossip.all_mesh_peers().count());
         let kad = &mut self.swarm.behaviour_mut().kad;
         let is_server = kad.mode() == kad::Mode::Server;
         let store = kad.store_mut();
@@ -217,6 +218,7 @@ impl Driver {
         stats.connections = info.connection_counters().num_established() as usize;
         stats.routing_table = routing_table;
         stats.is_server = is_server;
+        stats.mesh_peers = mesh_peers;
         (stats.records_held, stats.bytes_held) = store.held_size();
         stats.records_own = store.own_len();
         stats.records_placed = self.outbox.placed();

@@ -130,6 +130,9 @@ pub struct Stats {
     pub asks_received: u64,
     /// Questions refused: too fast, too many at once, or nobody took them.
     pub asks_refused: u64,
+    /// Neighbours in the gossip meshes of all topics, now. Without any, what is gossiped reaches only those
+    /// who happen to be connected.
+    pub mesh_peers: usize,
     /// Gossip messages sent by this node.
     pub gossip_sent: u64,
     /// Gossip messages dropped unsent, for nobody subscribed in time or too many waited.

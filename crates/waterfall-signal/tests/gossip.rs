@@ -45,6 +45,7 @@ async fn ten_nodes_hear_each_message_once() {
         signals.push(node.signal);
         heard.push(listen(node.events));
     }
+    until("everybody has neighbours", || signals.iter().all(|s| s.stats().mesh_peers > 0)).await;
     for (i, signal) in signals.iter().enumerate() {
         signal.gossip(TOPIC, vec![i as u8; 100]);
     }

@@ -20,6 +20,7 @@ async fn twenty_nodes_read_what_one_wrote_even_when_it_is_gone() {
         assert_eq!(find(node, id).await.write_key, key(101).public());
     }
     until("the record is placed", || writer.signal.stats().records_placed == 1).await;
+    until("they know each other", || nodes.iter().all(|n| n.signal.stats().routing_table >= 10)).await;
     writer.signal.close().await;
     bootstrap.signal.close().await;
     let newcomer = Node::start(config(199).bootstrap(nodes[7].entrance())).await;

@@ -109,5 +109,8 @@ pub(crate) async fn find(node: &Node, key: RecordKey) -> Header {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(DEADLINE, search).await.expect("the record is found in time")
+    match timeout(DEADLINE, search).await {
+        Ok(header) => header,
+        Err(_) => panic!("the record is not found in time by {} {:?}", node.signal.node_id(), node.signal.stats()),
+    }
 }

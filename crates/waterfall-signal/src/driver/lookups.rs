@@ -193,6 +193,17 @@ impl Driver {
     fn answer(&mut self, key: RecordKey) {
         let Some(lookup) = self.lookups.running.get_mut(&key) else { return };
         let header = lookup.best.as_ref().map(|(header, _)| header.clone());
+        if !lookup.waiters.is_empty() {
+            let (agreeing, behind) = (lookup.agreeing.len(), lookup.behind.len());
+            tracing::debug!(
+                ?key,
+                found = header.is_some(),
+                agreeing,
+                behind,
+                asked = lookup.query.is_some(),
+                "looked up"
+            );
+        }
         for waiter in lookup.waiters.drain(..) {
             // An error means that the caller stopped waiting.
             let _ = waiter.send(Ok(header.clone()));
