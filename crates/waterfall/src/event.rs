@@ -29,6 +29,9 @@ pub enum Event {
         /// Who does now.
         to: NodeId,
     },
+    /// A viewer cannot go on without a key frame of this track of ours: make one if you can. Sent at
+    /// most once a second, only to the track's speaker.
+    KeyFrameWanted(Kid),
     /// The parent is gone and we look for another.
     ParentLost(NodeId),
     /// No way to the root can be found; we keep trying.

@@ -30,13 +30,13 @@ fn genuine(n: u32) -> Frame {
 /// A packet as the relay would pass it on.
 async fn inject(relay: &Room, track: &TrackInfo, ctr: u64, payload: Bytes) {
     let packet = Packet { kid: track.id.0, ctr, timestamp: 0, marker: true, payload, from: None };
-    relay.shared().engine.publish_wait(relay.group(), packet).await.unwrap();
+    relay.seat().shared.engine.publish_wait(relay.seat().group, packet).await.unwrap();
 }
 
 /// Members hold the track's key, so a relay can seal packets; it cannot sign them as the speaker.
 async fn forge(relay: &Room, track: &TrackInfo, ctrs: std::ops::Range<u64>) {
-    let own_key = &relay.shared().identity;
-    let mut sealer = TrackSealer::new(&relay.secrets().epoch_key, own_key, track.id, track.start);
+    let own_key = &relay.seat().shared.identity;
+    let mut sealer = TrackSealer::new(&relay.seat().secrets.epoch_key, own_key, track.id, track.start);
     while sealer.next_ctr() < ctrs.end {
         let flags = KEY_FRAME_START | FRAME_START | FRAME_END;
         let sealed = sealer.seal(flags, 0, true, b"\0\0\0\0\0\0\0\0forged", true).unwrap();
@@ -63,6 +63,12 @@ async fn alter(relay: &Room, track: &TrackInfo, genuine: &Packet, ctrs: std::ops
     }
 }
 
+/// Waits until the viewer has counted what it refused.
+async fn until_refused(seat: &Room) {
+    let mut status = seat.status();
+    timeout(DEADLINE, status.wait_for(|status| status.packets_refused > 0)).await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_a_relay_makes_or_alters_reaches_a_viewer() {
     let (speaker, middle, end) = (node().await, node().await, node().await);
@@ -74,7 +80,7 @@ async fn nothing_that_a_relay_makes_or_alters_reaches_a_viewer() {
     let mut publisher = room.publish(TrackSpec::video(Codec::Vp8, 16, 16)).await.unwrap();
     let mut frames = seat.subscribe(Kind::Video).await.unwrap().frames();
     let track = relay.subscribe(Kind::Video).await.unwrap().info().clone();
-    let mut through_relay = relay.shared().engine.subscribe(relay.group(), track.id.0);
+    let mut through_relay = relay.seat().shared.engine.subscribe(relay.seat().group, track.id.0);
     // A frame is a packet here, so counters and frames go together.
     for n in 0..10 {
         publisher.send(genuine(n)).await.unwrap();
@@ -103,6 +109,7 @@ async fn nothing_that_a_relay_makes_or_alters_reaches_a_viewer() {
             break;
         }
     }
+    until_refused(&seat).await;
     let expected: Vec<Frame> = (30..40).map(genuine).collect();
     assert!(received.ends_with(&expected), "the stream goes on after the attack: {received:?}");
 

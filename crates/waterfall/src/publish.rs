@@ -1,7 +1,7 @@
 //! Publishing tracks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 use waterfall_keys::TrackSealer;
@@ -12,6 +12,7 @@ use waterfall_wire::{Codec, Epoch, Kid, MAX_PRIVATE, MAX_TITLE, TrackKind};
 
 use crate::driver::Command;
 use crate::node::Shared;
+use crate::status::Counters;
 use crate::{PublishError, convert};
 
 /// Most packets under one signature for audio: three Opus frames wait at most 60 ms for their check.
@@ -107,7 +108,7 @@ pub struct Publisher {
     shared: Arc<Shared>,
     group: GroupId,
     commands: mpsc::Sender<Command>,
-    published: Arc<AtomicU64>,
+    counters: Arc<Counters>,
     unsigned: u8,
     summary: TrackSummary,
     finished: bool,
@@ -121,7 +122,7 @@ impl Publisher {
         shared: Arc<Shared>,
         group: GroupId,
         commands: mpsc::Sender<Command>,
-        published: Arc<AtomicU64>,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
             id,
@@ -131,7 +132,7 @@ impl Publisher {
             shared,
             group,
             commands,
-            published,
+            counters,
             unsigned: 0,
             summary: TrackSummary { frames: 0, packets: 0, bytes: 0 },
             finished: false,
@@ -189,7 +190,7 @@ impl Publisher {
         self.unsigned = if sealed.signed { 0 } else { self.unsigned.saturating_add(1) };
         self.summary.packets += 1;
         self.summary.bytes += sealed.payload.len() as u64;
-        self.published.fetch_add(sealed.payload.len() as u64, Ordering::Relaxed);
+        self.counters.published.fetch_add(sealed.payload.len() as u64, Ordering::Relaxed);
         let packet = Packet { kid: self.id.0, ctr: sealed.ctr, timestamp, marker, payload: sealed.payload, from: None };
         self.shared.engine.publish_wait(self.group, packet).await.map_err(|_| PublishError::Closed)
     }

@@ -1,7 +1,6 @@
 //! A room we are in.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use waterfall_keys::TrackOpener;
@@ -13,7 +12,7 @@ use crate::event::{Event, Events};
 use crate::node::Shared;
 use crate::publish::{Publisher, TrackSpec};
 use crate::snapshot::{self, Snapshot};
-use crate::status::Status;
+use crate::status::{Counters, Status};
 use crate::subscribe::{Select, Track, TrackInfo};
 use crate::{PublishError, SnapshotError, SubscribeError};
 
@@ -34,84 +33,69 @@ pub struct LeaveReport {
 /// [`Publisher`] is left either, the room is left without a word. Prefer [`Room::leave`].
 #[derive(Clone)]
 pub struct Room {
-    shared: Arc<Shared>,
-    secrets: Arc<Secrets>,
-    group: GroupId,
-    commands: mpsc::Sender<Command>,
-    status: watch::Receiver<Status>,
-    catalogue: watch::Receiver<Arc<[TrackInfo]>>,
-    events: broadcast::Sender<Event>,
-    published: Arc<AtomicU64>,
-    known: Vec<Contact>,
+    seat: Arc<Seat>,
+}
+
+/// What a room's handle holds.
+pub(crate) struct Seat {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) group: GroupId,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) catalogue: watch::Receiver<Arc<[TrackInfo]>>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) counters: Arc<Counters>,
+    /// Participants that the ticket named.
+    pub(crate) known: Vec<Contact>,
 }
 
 impl std::fmt::Debug for Room {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Room").field("id", &self.secrets.room).finish_non_exhaustive()
+        f.debug_struct("Room").field("id", &self.seat.secrets.room).finish_non_exhaustive()
     }
 }
 
 impl Room {
-    #[expect(clippy::too_many_arguments, reason = "one call, in the one place that opens rooms")]
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        secrets: Arc<Secrets>,
-        group: GroupId,
-        commands: mpsc::Sender<Command>,
-        status: watch::Receiver<Status>,
-        catalogue: watch::Receiver<Arc<[TrackInfo]>>,
-        events: broadcast::Sender<Event>,
-        published: Arc<AtomicU64>,
-        known: Vec<Contact>,
-    ) -> Self {
-        Self { shared, secrets, group, commands, status, catalogue, events, published, known }
+    pub(crate) fn new(seat: Seat) -> Self {
+        Self { seat: Arc::new(seat) }
     }
 
     #[cfg(test)]
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    #[cfg(test)]
-    pub(crate) fn secrets(&self) -> &Secrets {
-        &self.secrets
-    }
-
-    #[cfg(test)]
-    pub(crate) fn group(&self) -> GroupId {
-        self.group
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     /// The room's name.
     #[must_use]
     pub fn id(&self) -> RoomId {
-        self.secrets.room
+        self.seat.secrets.room
     }
 
     /// What the owner calls the room; may be empty.
     #[must_use]
     pub fn title(&self) -> &str {
-        &self.secrets.charter.title
+        &self.seat.secrets.charter.title
     }
 
     /// What opens the room.
     #[must_use]
     pub fn access(&self) -> AccessKind {
-        self.secrets.access()
+        self.seat.secrets.access()
     }
 
     /// This node's name in the room.
     #[must_use]
     pub fn node_id(&self) -> NodeId {
-        self.shared.node_id()
+        self.seat.shared.node_id()
     }
 
     /// An invitation with this node's present addresses in it. Whoever has the ticket can find the
     /// room, and enter it if it is open.
     #[must_use]
     pub fn ticket(&self) -> Ticket {
-        let entries = std::iter::once(self.shared.contact()).chain(self.known.iter().cloned());
-        self.secrets.ticket(self.shared.bootstrap_addresses(), entries.take(TICKET_ENTRIES).collect())
+        let entries = std::iter::once(self.seat.shared.contact()).chain(self.seat.known.iter().cloned());
+        self.seat.secrets.ticket(self.seat.shared.bootstrap_addresses(), entries.take(TICKET_ENTRIES).collect())
     }
 
     /// Starts a track. It is listed for everyone at once.
@@ -132,11 +116,11 @@ impl Room {
     pub async fn publish_all(&self, specs: Vec<TrackSpec>) -> Result<Vec<Publisher>, PublishError> {
         let (reply, started) = oneshot::channel();
         let command = Command::Publish { specs: specs.clone(), reply };
-        self.commands.send(command).await.map_err(|_| PublishError::Closed)?;
+        self.seat.commands.send(command).await.map_err(|_| PublishError::Closed)?;
         let started = started.await.map_err(|_| PublishError::Closed)??;
         let publisher = |((id, sealer), spec): ((_, _), &TrackSpec)| {
-            let (shared, commands) = (self.shared.clone(), self.commands.clone());
-            Publisher::new(id, spec, sealer, shared, self.group, commands, self.published.clone())
+            let (shared, commands) = (self.seat.shared.clone(), self.seat.commands.clone());
+            Publisher::new(id, spec, sealer, shared, self.seat.group, commands, self.seat.counters.clone())
         };
         Ok(started.into_iter().zip(&specs).map(publisher).collect())
     }
@@ -144,7 +128,7 @@ impl Room {
     /// The tracks of all speakers, ended ones included while their speakers list them.
     #[must_use]
     pub fn catalogue(&self) -> watch::Receiver<Arc<[TrackInfo]>> {
-        self.catalogue.clone()
+        self.seat.catalogue.clone()
     }
 
     /// Subscribes to a track; waits until there is one that fits. What this participant still
@@ -154,7 +138,7 @@ impl Room {
     /// [`SubscribeError`] when the room ends or is left before such a track appears.
     pub async fn subscribe(&self, which: impl Into<Select>) -> Result<Track, SubscribeError> {
         let which = which.into();
-        let mut catalogue = self.catalogue.clone();
+        let mut catalogue = self.seat.catalogue.clone();
         let ended = self.ended();
         tokio::pin!(ended);
         let info = loop {
@@ -166,9 +150,9 @@ impl Room {
                 () = &mut ended => return Err(SubscribeError::Ended),
             }
         };
-        let opener = TrackOpener::new(&self.secrets.epoch_key, info.speaker, info.id, info.start);
-        let packets = self.shared.engine.subscribe(self.group, info.id.0);
-        Ok(Track::new(info, packets, opener, self.catalogue.clone()))
+        let opener = TrackOpener::new(&self.seat.secrets.epoch_key, info.speaker, info.id, info.start);
+        let packets = self.seat.shared.engine.subscribe(self.seat.group, info.id.0);
+        Ok(Track::new(info, packets, opener, self.seat.catalogue.clone(), self.seat.counters.clone()))
     }
 
     /// The whole room's graph, read from the participants' records in the DHT. Costs a few
@@ -177,21 +161,21 @@ impl Room {
     /// # Errors
     /// [`SnapshotError::Closed`] after the room was left.
     pub async fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
-        if self.commands.is_closed() {
+        if self.seat.commands.is_closed() {
             return Err(SnapshotError::Closed);
         }
-        Ok(snapshot::read(&self.shared.signal, &self.secrets).await)
+        Ok(snapshot::read(&self.seat.shared.signal, &self.seat.secrets).await)
     }
 
     /// Parent, children, depth and what each link has carried; renewed twice a second.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.status.clone()
+        self.seat.status.clone()
     }
 
     /// Resolves once the owner has said that the room is over, or the room has been left.
     pub async fn ended(&self) {
-        let mut status = self.status.clone();
+        let mut status = self.seat.status.clone();
         // An error means that the driver is gone, and the room with it.
         let _left = status.wait_for(|status| status.ended).await;
     }
@@ -199,7 +183,7 @@ impl Room {
     /// What happens from now on.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::new(self.events.subscribe())
+        Events::new(self.seat.events.subscribe())
     }
 
     /// Leaves, after the children have found other parents (at most two seconds). The owner's
@@ -208,11 +192,11 @@ impl Room {
     pub async fn leave(self) -> LeaveReport {
         let (reply, report) = oneshot::channel();
         // With the driver gone already there is nobody to hand over.
-        if self.commands.send(Command::Leave { reply }).await.is_ok()
+        if self.seat.commands.send(Command::Leave { reply }).await.is_ok()
             && let Ok(report) = report.await
         {
             return report;
         }
-        LeaveReport { children_handed_over: 0, status: self.status.borrow().clone() }
+        LeaveReport { children_handed_over: 0, status: self.seat.status.borrow().clone() }
     }
 }

@@ -107,6 +107,9 @@ impl Router {
                     let _full = inbox.try_send(Inbound::Gossip { message, verdict });
                 }
             }
+            signal::Event::BootstrapUnreachable { address, reason } => {
+                tracing::warn!("the bootstrap node {address} does not answer ({reason}); trying on");
+            }
             _ => {}
         }
     }

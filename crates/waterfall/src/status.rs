@@ -1,6 +1,17 @@
 //! How a participant stands in its room, now.
 
+use std::sync::atomic::AtomicU64;
+
 use waterfall_wire::NodeId;
+
+/// What publishers and subscribers count, each on its own task.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Bytes of payload published.
+    pub(crate) published: AtomicU64,
+    /// Packets that did not open.
+    pub(crate) packets_refused: AtomicU64,
+}
 
 /// What a link is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -56,4 +67,9 @@ pub struct Status {
     pub fed_by: Option<NodeId>,
     /// The owner has said that the room is over.
     pub ended: bool,
+    /// Questions, gossip and link messages dropped because they were malformed, forged, repeated,
+    /// expired or out of place.
+    pub messages_refused: u64,
+    /// Packets of subscribed tracks dropped because they were not their speaker's, or altered.
+    pub packets_refused: u64,
 }

@@ -1,6 +1,8 @@
 //! Receiving tracks.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ pub use waterfall_media::frame::Item;
 
 use crate::clock::Stopwatch;
 use crate::convert;
+use crate::status::Counters;
 
 /// How long a missing packet is waited for before its frame is given up. Longer than any repair
 /// over a link or a change of parent should take.
@@ -118,7 +121,8 @@ pub struct Track {
     info: TrackInfo,
     packets: Subscription,
     opener: TrackOpener,
-    catalogue: watch::Receiver<std::sync::Arc<[TrackInfo]>>,
+    catalogue: watch::Receiver<Arc<[TrackInfo]>>,
+    counters: Arc<Counters>,
 }
 
 impl Track {
@@ -126,9 +130,10 @@ impl Track {
         info: TrackInfo,
         packets: Subscription,
         opener: TrackOpener,
-        catalogue: watch::Receiver<std::sync::Arc<[TrackInfo]>>,
+        catalogue: watch::Receiver<Arc<[TrackInfo]>>,
+        counters: Arc<Counters>,
     ) -> Self {
-        Self { info, packets, opener, catalogue }
+        Self { info, packets, opener, catalogue, counters }
     }
 
     /// What the track is.
@@ -208,8 +213,11 @@ impl Assembly {
                     self.assembler.push(now, fragment.ctr, fragment.flags, fragment.data);
                 }
             }
-            // Counted by the opener. Whoever altered it, the packet never was.
-            Err(error) => tracing::debug!(track = self.track.info.id.0, %error, "a packet was refused"),
+            // Whoever made or altered it, the packet never was.
+            Err(error) => {
+                tracing::debug!(track = self.track.info.id.0, %error, "a packet was refused");
+                self.track.counters.packets_refused.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 

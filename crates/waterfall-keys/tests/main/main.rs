@@ -3,6 +3,7 @@
 
 mod calls;
 mod chunks;
+mod corpus;
 mod forgery;
 mod media;
 mod records;

@@ -13,6 +13,8 @@ const VERSION: u8 = 1;
 const FED: u8 = 0x01;
 const EDGE: u8 = 0x02;
 const ROW: usize = 15;
+/// Every slot there is, audio and video.
+const MAX_ROWS: u8 = 32;
 
 /// The last packet of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +53,7 @@ impl Filler {
     /// Reads a filler; `None` unless every byte is as it must be.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (&[version, flags, count], rows) = bytes.split_first_chunk()?;
-        let exact = rows.len() == ROW * usize::from(count);
+        let exact = count <= MAX_ROWS && rows.len() == ROW * usize::from(count);
         if version != VERSION || flags & !(FED | EDGE) != 0 || !exact {
             return None;
         }

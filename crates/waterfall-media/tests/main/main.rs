@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod containers;
+mod corpus;
 mod frames;
 mod links;

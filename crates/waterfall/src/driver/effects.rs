@@ -1,18 +1,11 @@
-//! What the tree wants, done; and what floods over the tree's edges.
+//! What the tree wants, done.
 
-use waterfall_keys::seal_event;
-use waterfall_media::forward::TrackConfig;
 use waterfall_tree::{Event as TreeEvent, Input, Output};
-use waterfall_wire::{
-    Contact, Have, Kid, LinkMessage, NodeId, PROTOCOL_VERSION, RoomEvent, RoomEventBody, Signed, encode,
-};
+use waterfall_wire::{Contact, Have, Kid, LinkMessage, NodeId, encode};
 
 use super::calls::refused;
 use super::{Done, Driver, LINGER};
-use crate::clock::unix_now;
-use crate::convert;
 use crate::event::Event;
-use tokio::time::Instant;
 
 /// Participants that an entry record names.
 const ENTRIES: usize = 5;
@@ -152,69 +145,6 @@ impl Driver {
         self.shared.engine.resume(id, have.iter().map(|have| (have.kid.0, have.next)).collect());
         if called_by_us {
             self.ask_engine_what_we_have(peer);
-        }
-    }
-
-    pub(super) fn take_catalogue(&mut self, signed: Signed, from: Option<NodeId>) {
-        let Some(change) = self.catalogues.accept(signed.clone(), &self.secrets) else { return };
-        let group = self.registration.group;
-        for kid in &change.removed {
-            self.shared.engine.remove_track(group, kid.0);
-        }
-        for track in &change.added {
-            let kind = convert::kind_to_media(track.kind());
-            self.shared.engine.add_track(group, track.id.0, TrackConfig { kind, clock_rate: track.clock_rate });
-        }
-        self.outlets.catalogue.send_replace(self.catalogues.tracks());
-        change.events().for_each(|event| self.emit(event));
-        self.flood(&LinkMessage::Catalogue(signed), from);
-    }
-
-    fn flood(&self, message: &LinkMessage, except: Option<NodeId>) {
-        for peer in self.links.feeding() {
-            if Some(peer) != except {
-                self.send(&peer, message);
-            }
-        }
-    }
-
-    pub(super) fn spread_own_catalogue(&mut self) {
-        let signed = self.own.sign(&self.shared.identity);
-        self.take_catalogue(signed, None);
-    }
-
-    /// Says something to the whole room.
-    pub(super) fn announce(&mut self, body: RoomEventBody) {
-        let event = RoomEvent {
-            version: PROTOCOL_VERSION,
-            room: self.secrets.room,
-            from: self.shared.node_id(),
-            at: unix_now(),
-            body,
-        };
-        let signed = Signed::new(&event, &self.shared.identity);
-        let topic = self.secrets.epoch_key.topic();
-        self.shared.signal.gossip(topic, seal_event(&self.secrets.epoch_key, &signed));
-        self.take_event(&signed, event);
-    }
-
-    /// Takes a room event in and passes it on down the tree. Whether it was new and meant anything.
-    pub(super) fn take_event(&mut self, signed: &Signed, event: RoomEvent) -> bool {
-        if !self.secrets.charter.delegates.contains(&event.from) {
-            return false;
-        }
-        match event.body {
-            RoomEventBody::Ended if self.ended.is_some() => false,
-            RoomEventBody::Ended => {
-                self.ended = Some(Instant::now());
-                self.last_event = Some(signed.clone());
-                self.flood(&LinkMessage::Event(signed.clone()), None);
-                self.update_entry();
-                self.records.write_due(&self.shared.signal, &self.secrets, &self.shared.identity, true);
-                self.update_status();
-                self.emit(Event::Ended);
-                true
-            }
         }
     }
 

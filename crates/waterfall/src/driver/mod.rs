@@ -7,16 +7,18 @@
 mod calls;
 mod catalogues;
 mod effects;
+mod inbound;
 mod links;
 mod lookup;
 mod open;
 mod records;
 mod secrets;
 mod session;
+mod speech;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -24,27 +26,24 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use waterfall_keys::{EventError, Replays, TrackSealer, check_event, open_ask, open_event, random};
-use waterfall_media::engine::{self, Stats};
+use waterfall_keys::{Replays, TrackSealer};
+use waterfall_media::engine::Stats;
 use waterfall_media::forward::LinkId;
 use waterfall_tree::{Input, Timestamp, Tree};
-use waterfall_wire::{
-    AskBody, Contact, Kid, LinkMessage, NodeId, Refusal, ReplyBody, RoomEventBody, Routed, Signed, Spot, decode,
-};
+use waterfall_wire::{Contact, Kid, NodeId, RoomEventBody, Signed, Spot};
 
 use crate::clock::{Stopwatch, unix_now};
 use crate::event::Event;
 use crate::node::{JoinBy, Shared};
 use crate::room::LeaveReport;
 use crate::router::{Inbound, Registration};
-use crate::status::{LinkRole, Status};
+use crate::status::{Counters, LinkRole, Status};
 use crate::subscribe::TrackInfo;
 use crate::{PublishError, TrackSpec};
 use calls::{Caller, Outcome, Waiting};
 use catalogues::{Catalogues, OwnCatalogue};
 use links::Links;
 use records::Records;
-use waterfall_signal::{Responder, Verdict};
 
 pub(crate) use lookup::{Lookup, node_record};
 pub(crate) use open::{create, join};
@@ -94,7 +93,7 @@ pub(crate) struct Opening {
     pub(crate) inbox: mpsc::Receiver<Inbound>,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) outlets: Outlets,
-    pub(crate) published: Arc<AtomicU64>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) by: JoinBy,
     pub(crate) known: Vec<Contact>,
 }
@@ -106,7 +105,7 @@ pub(crate) struct Driver {
     inbox: mpsc::Receiver<Inbound>,
     commands: mpsc::Receiver<Command>,
     outlets: Outlets,
-    published: Arc<AtomicU64>,
+    counters: Arc<Counters>,
     by: JoinBy,
     known: Vec<Contact>,
 
@@ -117,6 +116,8 @@ pub(crate) struct Driver {
     links: Links,
     waiting: HashMap<NodeId, Waiting>,
     replays: Replays,
+    /// Questions, gossip and link messages that were not what they must be.
+    refused: u64,
     catalogues: Catalogues,
     own: OwnCatalogue,
     records: Records,
@@ -133,7 +134,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(opening: Opening, tree: Tree, clock: Stopwatch, records: Records) -> Self {
-        let Opening { shared, secrets, registration, inbox, commands, outlets, published, by, known } = opening;
+        let Opening { shared, secrets, registration, inbox, commands, outlets, counters, by, known } = opening;
         let own = OwnCatalogue::new(shared.node_id(), unix_now());
         Self {
             shared,
@@ -142,7 +143,7 @@ impl Driver {
             inbox,
             commands,
             outlets,
-            published,
+            counters,
             by,
             known,
             clock,
@@ -152,6 +153,7 @@ impl Driver {
             links: Links::default(),
             waiting: HashMap::new(),
             replays: Replays::default(),
+            refused: 0,
             catalogues: Catalogues::default(),
             own,
             records,
@@ -235,137 +237,6 @@ impl Driver {
         }
     }
 
-    fn publish(&mut self, specs: &[TrackSpec]) -> Result<Vec<(Kid, TrackSealer)>, PublishError> {
-        let me = self.shared.node_id();
-        if !self.secrets.may_speak(&me) {
-            return Err(PublishError::NotGranted);
-        }
-        if self.catalogues.other_speakers(&me) >= waterfall_wire::MAX_SPEAKERS {
-            return Err(PublishError::TooManySpeakers);
-        }
-        if specs.iter().any(TrackSpec::is_too_long) {
-            return Err(PublishError::TooLong);
-        }
-        let epoch = self.secrets.epoch;
-        let started = self.own.add(specs.iter().map(|spec| spec.track(epoch, random())))?;
-        let sealers = started
-            .into_iter()
-            .map(|(kid, start)| (kid, TrackSealer::new(&self.secrets.epoch_key, &self.shared.identity, kid, start)));
-        let sealers = sealers.collect();
-        self.spread_own_catalogue();
-        Ok(sealers)
-    }
-
-    fn inbound(&mut self, inbound: Inbound) {
-        match inbound {
-            Inbound::Asked { request, reply } => self.asked(&request, reply),
-            Inbound::Gossip { message, verdict } => self.gossiped(&message, verdict),
-            Inbound::Engine(event) => self.engine_event(event),
-        }
-    }
-
-    fn asked(&mut self, request: &Routed, responder: Responder) {
-        let me = self.shared.node_id();
-        let Ok(ask) = open_ask(&self.secrets.epoch_key, request, &me, unix_now(), &mut self.replays) else {
-            return;
-        };
-        let caller = self.caller();
-        if self.secrets.charter.expelled.contains(&ask.from) {
-            caller.reply(&ask, calls::refused(Refusal::Denied, Vec::new()), responder);
-            return;
-        }
-        match ask.body.clone() {
-            AskBody::Probe => {
-                let spots = self.tree.open_spots(self.now());
-                caller.reply(&ask, ReplyBody::Spots(spots), responder);
-            }
-            AskBody::Offer(offer) => {
-                let peer = ask.from;
-                // A neighbour that calls again has lost its end of the link we know. A call of ours that
-                // crosses its own stands until the tree decides.
-                if self.links.get(&peer).is_some_and(|link| !link.is_calling()) {
-                    self.drop_link(&peer);
-                }
-                let (role, advertised) = (offer.role, offer.advertised);
-                self.waiting.insert(peer, Waiting { ask, offer, reply: responder });
-                let now = self.now();
-                self.tree.handle(now, Input::Called { from: peer, role, advertised });
-            }
-        }
-    }
-
-    fn gossiped(&mut self, message: &[u8], verdict: Verdict) {
-        match open_event(&self.secrets.epoch_key, message, unix_now()) {
-            Ok((signed, event)) => {
-                if self.take_event(&signed, event) {
-                    verdict.accept()
-                } else {
-                    verdict.ignore()
-                }
-            }
-            // Late gossip is no sign of ill will; bytes that do not open are.
-            Err(EventError::Stale) => verdict.ignore(),
-            Err(_) => verdict.reject(),
-        }
-    }
-
-    fn engine_event(&mut self, event: engine::Event) {
-        let now = self.now();
-        match event {
-            engine::Event::LinkUp { link } => {
-                if let Some(peer) = self.links.peer(link) {
-                    if let Some(link) = self.links.get_mut(&peer) {
-                        link.up = true;
-                    }
-                    self.tree.handle(now, Input::LinkUp { peer });
-                }
-            }
-            engine::Event::LinkDown { link, reason } => {
-                if let Some(peer) = self.links.peer(link) {
-                    tracing::debug!(%peer, %reason, "link down");
-                    // A call of ours that was answered but never connected has failed.
-                    let calling = self.links.get(&peer).is_some_and(|link| link.is_calling());
-                    self.links.remove(&peer);
-                    let input = if calling { Input::CallFailed { peer } } else { Input::LinkDown { peer } };
-                    self.tree.handle(now, input);
-                }
-            }
-            engine::Event::Message { link, message } => self.link_message(link, &message),
-            engine::Event::Silent { link } => {
-                if let Some(peer) = self.links.peer(link) {
-                    self.tree.handle(now, Input::Silent { peer });
-                }
-            }
-            engine::Event::Heard { link } => {
-                if let Some(peer) = self.links.peer(link) {
-                    self.tree.handle(now, Input::Heard { peer });
-                }
-            }
-            // A file's key frames come when they come, and so do an app's: nobody to tell yet.
-            _ => {}
-        }
-    }
-
-    fn link_message(&mut self, link: LinkId, message: &[u8]) {
-        let Some(peer) = self.links.peer(link) else { return };
-        match decode::<LinkMessage>(message) {
-            Ok(LinkMessage::Tree(message)) => {
-                let now = self.now();
-                self.tree.handle(now, Input::Received { from: peer, message });
-                // What follows on the link may depend on what the tree decides.
-                self.drain_tree();
-            }
-            Ok(LinkMessage::Catalogue(signed)) => self.take_catalogue(signed, Some(peer)),
-            Ok(LinkMessage::Event(signed)) => {
-                if let Ok(event) = check_event(&self.secrets.epoch_key, &signed, unix_now()) {
-                    self.take_event(&signed, event);
-                }
-            }
-            Ok(LinkMessage::Resume(have)) => self.resume(peer, &have),
-            Err(error) => tracing::debug!(%peer, %error, "a link message was dropped"),
-        }
-    }
-
     fn finished(&mut self, done: Done) {
         let now = self.now();
         match done {
@@ -432,9 +303,11 @@ impl Driver {
             height: tree.height,
             fan_out: tree.fan_out,
             links: self.links.statuses(),
-            published: self.published.load(Ordering::Relaxed),
+            published: self.counters.published.load(Ordering::Relaxed),
             fed_by: self.links.fed_by(),
             ended: self.ended.is_some(),
+            messages_refused: self.refused + tree.rejected,
+            packets_refused: self.counters.packets_refused.load(Ordering::Relaxed),
         };
         self.outlets.status.send_replace(status);
     }

@@ -1,7 +1,6 @@
 //! Creating and joining: from options to a running driver and a handle.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
@@ -13,8 +12,8 @@ use waterfall_wire::{Charter, Contact, Epoch, KeyChunk, RoomId, SigningKey, Tick
 use super::{Driver, Lookup, Opening, Outlets, Records, Secrets};
 use crate::clock::{Stopwatch, unix_now};
 use crate::node::{CreateOptions, JoinBy, JoinOptions, Shared};
-use crate::room::Room;
-use crate::status::Status;
+use crate::room::{Room, Seat};
+use crate::status::{Counters, Status};
 use crate::{Access, CreateError, Credentials, JoinError};
 
 /// How long the first parent may take. A full, busy room redirects a few times; each call takes
@@ -118,20 +117,20 @@ async fn open(shared: Arc<Shared>, secrets: Arc<Secrets>, by: JoinBy, known: Vec
     let (status, status_out) = watch::channel(Status::default());
     let (catalogue, catalogue_out) = watch::channel(Arc::from([]));
     let (events, _) = broadcast::channel(EVENTS);
-    let published = Arc::new(AtomicU64::new(0));
-    let room = Room::new(
-        shared.clone(),
-        secrets.clone(),
-        registration.group,
-        commands_in,
-        status_out,
-        catalogue_out,
-        events.clone(),
-        published.clone(),
-        known.clone(),
-    );
+    let counters = Arc::new(Counters::default());
+    let room = Room::new(Seat {
+        shared: shared.clone(),
+        secrets: secrets.clone(),
+        group: registration.group,
+        commands: commands_in,
+        status: status_out,
+        catalogue: catalogue_out,
+        events: events.clone(),
+        counters: counters.clone(),
+        known: known.clone(),
+    });
     let outlets = Outlets { status, catalogue, events };
-    let opening = Opening { shared, secrets, registration, inbox, commands, outlets, published, by, known };
+    let opening = Opening { shared, secrets, registration, inbox, commands, outlets, counters, by, known };
     Some((opening, room))
 }
 

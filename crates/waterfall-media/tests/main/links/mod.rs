@@ -1,7 +1,6 @@
 //! Engines on loopback sockets: links, forwarding, repairs, hostile neighbours.
 
 mod engine;
-mod figures;
 mod forwarding;
 mod hostile;
 mod proxy;
