@@ -1,5 +1,6 @@
 //! What the tree wants, done.
 
+use waterfall_media::forward::LinkId;
 use waterfall_tree::{Event as TreeEvent, Input, Output};
 use waterfall_wire::{Contact, Have, Kid, LinkMessage, NodeId, encode};
 
@@ -121,13 +122,13 @@ impl Driver {
             self.send(peer, &LinkMessage::Event(event.clone()));
         }
         if !called_by_us {
-            self.ask_engine_what_we_have(*peer);
+            self.ask_engine_what_we_have(*peer, id);
         }
     }
 
-    fn ask_engine_what_we_have(&mut self, peer: NodeId) {
+    fn ask_engine_what_we_have(&mut self, peer: NodeId, link: LinkId) {
         let (engine, group) = (self.shared.engine.clone(), self.registration.group);
-        self.tasks.push(Box::pin(async move { Done::Have { peer, have: engine.have(group).await } }));
+        self.tasks.push(Box::pin(async move { Done::Have { peer, link, have: engine.have(group).await } }));
     }
 
     pub(super) fn say_resume(&self, peer: &NodeId, have: Vec<(u32, u64)>) {
@@ -144,7 +145,7 @@ impl Driver {
         let (id, called_by_us) = (link.id, link.called_by_us);
         self.shared.engine.resume(id, have.iter().map(|have| (have.kid.0, have.next)).collect());
         if called_by_us {
-            self.ask_engine_what_we_have(peer);
+            self.ask_engine_what_we_have(peer, id);
         }
     }
 

@@ -73,7 +73,7 @@ enum Done {
     Spots(Vec<Spot>),
     Called { peer: NodeId, link: LinkId, outcome: Outcome },
     Answered { peer: NodeId, link: LinkId, up: bool },
-    Have { peer: NodeId, have: Vec<(u32, u64)> },
+    Have { peer: NodeId, link: LinkId, have: Vec<(u32, u64)> },
     Measured(Stats),
     Lingered(LinkId),
 }
@@ -264,7 +264,11 @@ impl Driver {
                     self.tree.handle(now, Input::LinkDown { peer });
                 }
             }
-            Done::Have { peer, have } => self.say_resume(&peer, have),
+            Done::Have { peer, link, have } => {
+                if self.links.get(&peer).is_some_and(|known| known.id == link) {
+                    self.say_resume(&peer, have);
+                }
+            }
             Done::Measured(stats) => self.measured(&stats),
             Done::Lingered(link) => self.shared.engine.close(link),
         }
