@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use waterfall_wire::{
-    Ask, Catalogue, Charter, Entry, Envelope, Header, KeyChunk, LinkMessage, NodeRecord, Reply, RoomEvent, Routed,
+    Ask, Catalogue, Charter, Entry, Envelope, Header, KeyChunk, LinkMessage, NodeRecord, Owner, Reply, RoomEvent, Routed,
     Signed, Summary, Ticket, TreeMessage, Wire, decode, encode,
 };
 
@@ -18,6 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     check::<Entry>(bytes);
     check::<KeyChunk>(bytes);
     check::<NodeRecord>(bytes);
+    check::<Owner>(bytes);
     check::<Header>(bytes);
     check::<Envelope>(bytes);
     check::<Signed>(bytes);

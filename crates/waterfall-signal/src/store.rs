@@ -97,10 +97,9 @@ impl Store {
     /// Most bytes of one kind. Node records are the many, key chunks the large.
     fn budget(&self, kind: RecordKind) -> usize {
         let percent = match kind {
-            RecordKind::Charter => 15,
-            RecordKind::Entry | RecordKind::Letter => 10,
+            RecordKind::Charter | RecordKind::Entry | RecordKind::Letter | RecordKind::Owner => 10,
             RecordKind::KeyChunk => 25,
-            RecordKind::Node => 40,
+            RecordKind::Node => 35,
             // A kind that this build does not know does not decode, so it is never asked for.
             _ => 0,
         };

@@ -33,11 +33,14 @@ pub enum RecordKind {
     /// An offer or answer that waits for its recipient; sealed under the epoch key.
     #[n(5)]
     Letter,
+    /// Whose OpenPGP key made the room; sealed under the locator.
+    #[n(6)]
+    Owner,
 }
 
 impl RecordKind {
     /// Every kind, for storages that keep a budget for each.
-    pub const ALL: [Self; 5] = [Self::Charter, Self::Entry, Self::KeyChunk, Self::Node, Self::Letter];
+    pub const ALL: [Self; 6] = [Self::Charter, Self::Entry, Self::KeyChunk, Self::Node, Self::Letter, Self::Owner];
 
     /// The kind's number on the wire.
     #[must_use]
@@ -48,6 +51,7 @@ impl RecordKind {
             Self::KeyChunk => 3,
             Self::Node => 4,
             Self::Letter => 5,
+            Self::Owner => 6,
         }
     }
 
@@ -57,7 +61,7 @@ impl RecordKind {
         match self {
             Self::Charter | Self::Node | Self::Letter => 4 * 1024,
             Self::Entry => 2 * 1024,
-            Self::KeyChunk => 8 * 1024,
+            Self::KeyChunk | Self::Owner => 8 * 1024,
         }
     }
 
@@ -66,7 +70,7 @@ impl RecordKind {
     pub const fn max_life(self) -> u64 {
         const MINUTE: u64 = 60_000;
         match self {
-            Self::Charter => 7 * 24 * 60 * MINUTE,
+            Self::Charter | Self::Owner => 7 * 24 * 60 * MINUTE,
             Self::Entry | Self::Node => 10 * MINUTE,
             Self::KeyChunk => 48 * 60 * MINUTE,
             Self::Letter => 2 * MINUTE,

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::{Ctr, DecodeError, Kid, Signed, TreeMessage, Wire};
+use crate::{Certified, Ctr, DecodeError, Kid, Signed, TreeMessage, Wire};
 
 /// Most tracks that one RESUME names: every track of a full room.
 const MAX_RESUME: usize = crate::MAX_SPEAKERS * crate::MAX_TRACKS_PER_SPEAKER;
@@ -23,6 +23,10 @@ pub enum LinkMessage {
     /// key frame. Both ends say this when media begins to flow between them.
     #[n(3)]
     Resume(#[n(0)] Vec<Have>),
+    /// In a room of members, and before anything else: my node key, certified with the OpenPGP key
+    /// of a member.
+    #[n(4)]
+    Credential(#[n(0)] Certified),
 }
 
 /// How far a participant has a track.
@@ -43,6 +47,7 @@ impl Wire for LinkMessage {
         match self {
             Self::Tree(message) => message.check(),
             Self::Resume(have) if have.len() > MAX_RESUME => Err(DecodeError::invalid::<Self>("too many tracks")),
+            Self::Credential(credential) => credential.check::<Self>(),
             Self::Catalogue(_) | Self::Event(_) | Self::Resume(_) => Ok(()),
         }
     }

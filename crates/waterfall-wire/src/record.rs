@@ -3,13 +3,17 @@
 use minicbor::{Decode, Encode};
 
 use crate::tree::check_spots;
-use crate::{Contact, DecodeError, Epoch, MAX_FAN_OUT, MAX_SPEAKERS, MAX_TITLE, NodeId, Spot, Wire};
+use crate::{
+    Certified, Contact, DecodeError, Epoch, Fingerprint, MAX_FAN_OUT, MAX_SPEAKERS, MAX_TITLE, NodeId, Spot, Wire,
+};
 
 /// Most bytes of one key chunk's OpenPGP message; an envelope with it stays under 8 KiB.
 pub const MAX_CHUNK_MESSAGE: usize = 7_680;
 const MAX_DELEGATES: usize = 5;
 const MAX_ENTRIES: usize = 5;
 const MAX_EXPELLED: usize = 64;
+/// Most key chunks of an epoch: the buckets of some 50 000 members.
+const MAX_CHUNKS: u16 = 1_024;
 
 /// What opens a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, serde::Serialize)]
@@ -23,6 +27,9 @@ pub enum AccessKind {
     /// The ticket and a password.
     #[n(1)]
     Password,
+    /// The ticket and the secret key of an OpenPGP certificate that the owner has named.
+    #[n(2)]
+    Members,
 }
 
 /// Who may publish tracks.
@@ -45,7 +52,8 @@ pub struct Charter {
     /// What opens the room.
     #[n(1)]
     pub access: AccessKind,
-    /// How many key chunks there are for this epoch; 0 in an open room.
+    /// How many key chunks there are for this epoch: 0 in an open room, 1 in a room under a
+    /// password, a power of two up to 1 024 in a room of members.
     #[n(2)]
     pub chunk_count: u16,
     /// Who may publish.
@@ -72,6 +80,14 @@ impl Wire for Charter {
         }
         if self.delegates.is_empty() || self.delegates.len() > MAX_DELEGATES {
             return Err(invalid("a room has 1-5 delegates"));
+        }
+        let chunks_fit = match self.access {
+            AccessKind::Open => self.chunk_count == 0,
+            AccessKind::Password => self.chunk_count == 1,
+            AccessKind::Members => self.chunk_count.is_power_of_two() && self.chunk_count <= MAX_CHUNKS,
+        };
+        if !chunks_fit {
+            return Err(invalid("as many key chunks as no such room has"));
         }
         if self.expelled.len() > MAX_EXPELLED {
             return Err(invalid("too many expelled nodes"));
@@ -114,19 +130,40 @@ pub struct KeyChunk {
     /// Which chunk, from 0.
     #[n(1)]
     pub index: u16,
-    /// An OpenPGP message (RFC 9580); at most [`MAX_CHUNK_MESSAGE`] bytes.
+    /// An OpenPGP message (RFC 9580); at most [`MAX_CHUNK_MESSAGE`] bytes. Empty in a room of
+    /// members if nobody falls into this chunk.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub message: Vec<u8>,
+    /// Whose certificates the message is for; empty in a room under a password.
+    #[n(3)]
+    pub recipients: Vec<Fingerprint>,
 }
 
 impl Wire for KeyChunk {
     const NAME: &'static str = "key chunk";
-    const MAX_LEN: usize = MAX_CHUNK_MESSAGE + 32;
+    // 8 KiB less what sealing (40 bytes) and the envelope add.
+    const MAX_LEN: usize = 8 * 1024 - 192;
     fn check(&self) -> Result<(), DecodeError> {
         if self.message.len() > MAX_CHUNK_MESSAGE {
             return Err(DecodeError::invalid::<Self>("the message is too long"));
         }
         Ok(())
+    }
+}
+
+/// Who made a room of members: binds the room key pair to an OpenPGP key. Written under the room key pair.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Owner {
+    /// The owner's certificate and its signature over the statement that names the room.
+    #[n(0)]
+    pub certified: Certified,
+}
+
+impl Wire for Owner {
+    const NAME: &'static str = "owner";
+    const MAX_LEN: usize = Certified::MAX_LEN + 8;
+    fn check(&self) -> Result<(), DecodeError> {
+        self.certified.check::<Self>()
     }
 }
 

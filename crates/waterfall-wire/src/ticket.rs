@@ -30,14 +30,11 @@ pub struct Ticket {
     /// What opens the room, so that the right thing can be asked for before anything is looked up.
     #[n(3)]
     pub access: AccessKind,
-    /// Key chunks are spread over `2^chunk_bits` buckets by recipient; 0 for a single bucket.
-    #[n(4)]
-    pub chunk_bits: u8,
     /// Well-known peers; at most 4.
-    #[n(5)]
+    #[n(4)]
     pub bootstrap: Vec<Address>,
     /// Participants to ask first; at most 3.
-    #[n(6)]
+    #[n(5)]
     pub entries: Vec<Contact>,
 }
 
@@ -55,7 +52,7 @@ impl Ticket {
         bootstrap.retain(Address::is_acceptable);
         bootstrap.truncate(MAX_BOOTSTRAP);
         let entries = entries.into_iter().take(MAX_ENTRIES).map(|e| Contact::new(e.node, e.addresses)).collect();
-        Self { version: PROTOCOL_VERSION, room, locator, access, chunk_bits: 0, bootstrap, entries }
+        Self { version: PROTOCOL_VERSION, room, locator, access, bootstrap, entries }
     }
 }
 
@@ -67,9 +64,6 @@ impl Wire for Ticket {
         let invalid = DecodeError::invalid::<Self>;
         if self.bootstrap.len() > MAX_BOOTSTRAP || self.entries.len() > MAX_ENTRIES {
             return Err(invalid("too many addresses"));
-        }
-        if self.chunk_bits > 16 {
-            return Err(invalid("too many chunk buckets"));
         }
         self.bootstrap.iter().try_for_each(Address::check::<Self>)?;
         self.entries.iter().try_for_each(Contact::check::<Self>)

@@ -3,9 +3,9 @@
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use waterfall_wire::{
-    Address, Answer, Ask, AskBody, Candidate, Catalogue, Charter, Contact, Down, Entry, Have, Header, KeyChunk, Mark,
-    NodeId, NodeRecord, Offer, Reply, ReplyBody, RoomEvent, Routed, Session, Speakers, Spot, Summary, Ticket, Track,
-    TreeMessage,
+    Address, Answer, Ask, AskBody, Candidate, Catalogue, Certified, Charter, Contact, Down, Entry, Have, Header,
+    KeyChunk, Mark, NodeId, NodeRecord, Offer, Owner, Reply, ReplyBody, RoomEvent, Routed, Session, Speakers, Spot,
+    Summary, Ticket, Track, TreeMessage,
 };
 
 /// A value's fields by name.
@@ -119,7 +119,20 @@ impl Describe for Entry {
 
 impl Describe for KeyChunk {
     fn describe(&self) -> Value {
-        json!({ "epoch": self.epoch.0, "index": self.index, "message": hex(&self.message) })
+        json!({ "epoch": self.epoch.0, "index": self.index, "message": hex(&self.message),
+            "recipients": self.recipients.iter().map(|r| hex(r.as_bytes())).collect::<Vec<_>>() })
+    }
+}
+
+impl Describe for Certified {
+    fn describe(&self) -> Value {
+        json!({ "certificate": hex(&self.certificate), "signature": hex(&self.signature) })
+    }
+}
+
+impl Describe for Owner {
+    fn describe(&self) -> Value {
+        json!({ "certified": self.certified.describe() })
     }
 }
 
@@ -246,7 +259,7 @@ impl Describe for Ticket {
     fn describe(&self) -> Value {
         json!({
             "version": 1, "room": hex(&self.room.0), "locator": hex(&self.locator), "access": name(&self.access),
-            "chunk_bits": self.chunk_bits, "bootstrap": self.bootstrap.describe(),
+            "bootstrap": self.bootstrap.describe(),
             "entries": self.entries.describe(), "text": self.to_string(),
         })
     }

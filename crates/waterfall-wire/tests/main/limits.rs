@@ -3,17 +3,17 @@
 use std::net::SocketAddr;
 
 use waterfall_wire::{
-    Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Charter, Codec, Contact, Ctr, DecodeError,
-    Down, Entry, Envelope, Epoch, Have, Header, KeyChunk, Kid, LinkMessage, MAX_ADDRESS_LEN, MAX_ADDRESSES,
-    MAX_CANDIDATES, MAX_CHUNK_MESSAGE, MAX_CONTACT_LEN, MAX_FAN_OUT, MAX_PATH, MAX_SPEAKERS, MAX_SPOTS,
-    MAX_TRACKS_PER_SPEAKER, Mark, NodeRecord, Offer, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEventBody,
-    RouteId, Routed, Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode,
-    encode,
+    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
+    Ctr, DecodeError, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, LinkMessage,
+    MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE,
+    MAX_CONTACT_LEN, MAX_FAN_OUT, MAX_PATH, MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark, NodeRecord, Offer,
+    Owner, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEventBody, RouteId, Routed, Session, Signed, Speakers,
+    Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
 };
 
 use crate::samples::{
-    address, ask, catalogue, charter, contact, event, header, key, node, node_record, offer, reply, session, summary,
-    ticket, track,
+    address, ask, catalogue, charter, contact, event, fingerprint, header, key, node, node_record, offer, reply,
+    session, summary, ticket, track,
 };
 
 /// What sealing adds to a plaintext: a 24-byte nonce and a 16-byte tag (XChaCha20-Poly1305).
@@ -40,7 +40,8 @@ fn largest_summary() -> Summary {
 fn largest_charter() -> Charter {
     Charter {
         epoch: Epoch(u32::MAX),
-        chunk_count: u16::MAX,
+        access: AccessKind::Members,
+        chunk_count: 1_024,
         speakers: Speakers::Only(vec![node(1); MAX_SPEAKERS]),
         expelled: vec![node(1); 64],
         delegates: vec![node(1); 5],
@@ -54,7 +55,12 @@ fn largest_entry() -> Entry {
 }
 
 fn largest_chunk() -> KeyChunk {
-    KeyChunk { epoch: Epoch(u32::MAX), index: u16::MAX, message: vec![7; MAX_CHUNK_MESSAGE] }
+    let recipients = vec![fingerprint(32); 8];
+    KeyChunk { epoch: Epoch(u32::MAX), index: u16::MAX, message: vec![7; MAX_CHUNK_MESSAGE], recipients }
+}
+
+fn largest_certified() -> Certified {
+    Certified { certificate: vec![7; MAX_CERTIFICATE], signature: vec![7; MAX_CERTIFICATION] }
 }
 
 fn largest_node_record() -> NodeRecord {
@@ -145,6 +151,7 @@ fn the_largest_messages_fit() {
     assert_fits(&LinkMessage::Catalogue(signed));
     let have = Have { kid: Kid(u32::MAX), next: Ctr::MAX };
     assert_fits(&LinkMessage::Resume(vec![have; MAX_SPEAKERS * MAX_TRACKS_PER_SPEAKER]));
+    assert_fits(&LinkMessage::Credential(largest_certified()));
     assert_fits(&waterfall_wire::RoomEvent { at: MOMENT, ..event(RoomEventBody::Ended) });
 }
 
@@ -167,11 +174,13 @@ fn the_largest_records_fit_their_envelopes() {
     assert_fits_record(RecordKind::Entry, assert_fits(&largest_entry()).len());
     assert_fits_record(RecordKind::KeyChunk, assert_fits(&largest_chunk()).len());
     assert_fits_record(RecordKind::Node, assert_fits(&largest_node_record()).len());
+    assert_fits_record(RecordKind::Owner, assert_fits(&Owner { certified: largest_certified() }).len());
     // Not just these values: anything up to MAX_LEN, so that what decodes can be published.
     assert_fits_record(RecordKind::Charter, Charter::MAX_LEN);
     assert_fits_record(RecordKind::Entry, Entry::MAX_LEN);
     assert_fits_record(RecordKind::KeyChunk, KeyChunk::MAX_LEN);
     assert_fits_record(RecordKind::Node, NodeRecord::MAX_LEN);
+    assert_fits_record(RecordKind::Owner, Owner::MAX_LEN);
 }
 
 fn assert_fits_record(kind: RecordKind, plaintext: usize) {
@@ -219,6 +228,17 @@ fn charters_keep_their_limits() {
     assert_eq!(refused(|c| c.delegates = vec![]), "a room has 1-5 delegates");
     assert_eq!(refused(|c| c.delegates = vec![node(1); 6]), "a room has 1-5 delegates");
     assert_eq!(refused(|c| c.expelled = vec![node(1); 65]), "too many expelled nodes");
+    for (access, count) in [
+        (AccessKind::Open, 1),
+        (AccessKind::Password, 0),
+        (AccessKind::Password, 2),
+        (AccessKind::Members, 0),
+        (AccessKind::Members, 3),
+        (AccessKind::Members, 2_048),
+    ] {
+        let value = Charter { access, chunk_count: count, ..charter() };
+        assert_eq!(refusal(value), "as many key chunks as no such room has", "{access:?}, {count}");
+    }
     assert_eq!(refused(|c| c.speakers = Speakers::Only(vec![node(1); MAX_SPEAKERS + 1])), "too many speakers");
 }
 
@@ -270,6 +290,29 @@ fn entries_and_node_records_keep_their_limits() {
     let mut chunk = largest_chunk();
     chunk.message.push(7);
     assert_eq!(refusal(chunk), "the message is too long");
+    let long = Certified { certificate: vec![7; MAX_CERTIFICATE + 1], ..largest_certified() };
+    assert_eq!(refusal(Owner { certified: long.clone() }), "the certificate is too long");
+    assert_eq!(refusal(LinkMessage::Credential(long)), "the certificate is too long");
+    let long = Certified { signature: vec![7; MAX_CERTIFICATION + 1], ..largest_certified() };
+    assert_eq!(refusal(Owner { certified: long.clone() }), "the certification is too long");
+    assert_eq!(refusal(LinkMessage::Credential(long)), "the certification is too long");
+    let rest = KeyChunk { message: vec![], recipients: vec![fingerprint(32); 300], ..largest_chunk() };
+    assert!(matches!(decode::<KeyChunk>(&encode(&rest)), Err(DecodeError::TooLong { .. })));
+}
+
+#[test]
+fn fingerprints_have_20_or_32_bytes() {
+    for len in (0..40).filter(|len| ![20, 32].contains(len)) {
+        assert_eq!(Fingerprint::new(&vec![7; len]), None);
+    }
+    for len in [20, 32] {
+        let known = fingerprint(len);
+        assert_eq!(known.as_bytes(), vec![0xfe; len]);
+        assert_eq!(known.to_string(), "FE".repeat(len));
+    }
+    // [epoch, index, message, [fingerprint of 21 bytes]]
+    let odd = [&[0x84, 0x00, 0x00, 0x40, 0x81, 0x55][..], &[7; 21]].concat();
+    assert_eq!(decode::<KeyChunk>(&odd), Err(DecodeError::Malformed { name: KeyChunk::NAME }));
 }
 
 #[test]
@@ -365,7 +408,6 @@ fn tickets_keep_their_limits() {
     };
     assert_eq!(refused(|t| t.bootstrap = vec![address(1); 5]), "too many addresses");
     assert_eq!(refused(|t| t.entries = vec![contact(1); 4]), "too many addresses");
-    assert_eq!(refused(|t| t.chunk_bits = 17), "too many chunk buckets");
     assert_eq!(refused(|t| t.bootstrap[0].0.clear()), "an address is empty or too long");
     assert_eq!(refused(|t| t.bootstrap[0].0 = vec![7; MAX_ADDRESS_LEN + 1]), "an address is empty or too long");
     assert_eq!(refused(|t| t.entries[0].addresses = vec![address(1); 7]), "too many addresses");

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use waterfall_wire::{
-    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Charter, Codec, Contact,
-    DecodeError, Down, Entry, Envelope, Epoch, Have, Header, KeyChunk, Kid, LinkMessage, Mark, NodeId, NodeRecord,
-    Offer, PROTOCOL_VERSION, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEvent, RoomEventBody, RoomId, RouteId,
-    Routed, Session, Signed, SigningKey, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode,
-    encode,
+    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
+    DecodeError, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, LinkMessage, Mark, NodeId,
+    NodeRecord, Offer, Owner, PROTOCOL_VERSION, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEvent, RoomEventBody,
+    RoomId, RouteId, Routed, Session, Signed, SigningKey, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
+    UnixMillis, Wire, decode, encode,
 };
 
 use crate::describe::{Describe, hex};
@@ -93,6 +93,19 @@ pub(crate) fn charter() -> Charter {
         delegates: vec![node(1)],
         title: "Über den Wasserfall".into(),
     }
+}
+
+/// A fingerprint of 20 or 32 bytes.
+pub(crate) fn fingerprint(len: usize) -> Fingerprint {
+    Fingerprint::new(&vec![0xfe; len]).unwrap()
+}
+
+pub(crate) fn key_chunk(recipients: Vec<Fingerprint>) -> KeyChunk {
+    KeyChunk { epoch: Epoch(3), index: 0, message: vec![0xc3; 40], recipients }
+}
+
+pub(crate) fn certified() -> Certified {
+    Certified { certificate: vec![0xc6; 50], signature: vec![0xc2; 30] }
 }
 
 pub(crate) fn node_record() -> NodeRecord {
@@ -226,11 +239,15 @@ fn records() -> Vec<Kind> {
         title: String::new(),
         ..charter()
     };
+    let members = Charter { access: AccessKind::Members, chunk_count: 4, ..charter() };
     let root =
         NodeRecord { depth: 0, parent: None, children: vec![], spots: vec![], size: 1, height: 0, ..node_record() };
     let over = Entry { participants: vec![], ended: true };
     vec![
-        kind::<Charter>("charter", vec![plain("password room", charter()), plain("open room", open)]),
+        kind::<Charter>(
+            "charter",
+            vec![plain("password room", charter()), plain("open room", open), plain("members", members)],
+        ),
         kind::<Entry>(
             "entry",
             vec![
@@ -240,8 +257,12 @@ fn records() -> Vec<Kind> {
         ),
         kind::<KeyChunk>(
             "key_chunk",
-            vec![plain("forty bytes", KeyChunk { epoch: Epoch(3), index: 0, message: vec![0xc3; 40] })],
+            vec![
+                plain("under a password", key_chunk(vec![])),
+                plain("for two members", key_chunk(vec![fingerprint(20), fingerprint(32)])),
+            ],
         ),
+        kind::<Owner>("owner", vec![plain("certified", Owner { certified: certified() })]),
         kind::<NodeRecord>("node_record", vec![plain("relay", node_record()), plain("root alone", root)]),
     ]
 }
@@ -313,6 +334,7 @@ fn streams() -> Vec<Kind> {
         ),
         case("event", json!({ "Event": hex(&encode(&signed)) }), LinkMessage::Event(signed)),
         case("resume", json!({ "Resume": have.describe() }), LinkMessage::Resume(have)),
+        case("credential", json!({ "Credential": certified().describe() }), LinkMessage::Credential(certified())),
     ];
     vec![
         kind::<Catalogue>("catalogue", vec![plain("video and ended audio", catalogue())]),

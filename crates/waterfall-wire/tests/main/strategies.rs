@@ -6,11 +6,12 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use waterfall_wire::{
-    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Charter, Codec, Contact, Down,
-    Entry, Epoch, Have, Header, KeyChunk, Kid, LinkMessage, MAX_CANDIDATES, MAX_CHUNK_MESSAGE, MAX_FAN_OUT, MAX_PATH,
-    MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark, NodeId, NodeRecord, Offer, PROTOCOL_VERSION, RecordKind,
-    Refusal, Reply, ReplyBody, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session, Signed, Speakers,
-    Spot, Summary, Ticket, Track, TreeMessage, UnixMillis,
+    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
+    Down, Entry, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, LinkMessage, MAX_CANDIDATES, MAX_CERTIFICATE,
+    MAX_CERTIFICATION, MAX_CHUNK_MESSAGE, MAX_FAN_OUT, MAX_PATH, MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark,
+    NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEvent,
+    RoomEventBody, RoomId, RouteId, Routed, Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
+    UnixMillis,
 };
 
 use crate::samples::key;
@@ -39,7 +40,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 }
 
 fn access() -> impl Strategy<Value = AccessKind> {
-    prop_oneof![Just(AccessKind::Open), Just(AccessKind::Password)]
+    prop_oneof![Just(AccessKind::Open), Just(AccessKind::Password), Just(AccessKind::Members)]
 }
 
 /// Addresses as a careless caller might hand them over: empty ones and too many.
@@ -94,10 +95,15 @@ fn title() -> impl Strategy<Value = String> {
     "[a-zäöü€🎥 ]{0,50}"
 }
 
+fn access_and_chunks() -> impl Strategy<Value = (AccessKind, u16)> {
+    let members = (0..=10_u32).prop_map(|bits| (AccessKind::Members, 1 << bits));
+    prop_oneof![Just((AccessKind::Open, 0)), Just((AccessKind::Password, 1)), members]
+}
+
 pub(crate) fn charter() -> impl Strategy<Value = Charter> {
     let speakers = prop_oneof![Just(Speakers::Everyone), nodes(MAX_SPEAKERS).prop_map(Speakers::Only)];
-    (any::<u32>(), access(), any::<u16>(), speakers, nodes(64), vec(node(), 1..=5), title()).prop_map(
-        |(epoch, access, chunk_count, speakers, expelled, delegates, title)| Charter {
+    (any::<u32>(), access_and_chunks(), speakers, nodes(64), vec(node(), 1..=5), title()).prop_map(
+        |(epoch, (access, chunk_count), speakers, expelled, delegates, title)| Charter {
             epoch: Epoch(epoch),
             access,
             chunk_count,
@@ -114,12 +120,28 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
 }
 
 pub(crate) fn key_chunk() -> impl Strategy<Value = KeyChunk> {
-    let length = prop_oneof![0..300_usize, Just(MAX_CHUNK_MESSAGE)];
-    (any::<u32>(), any::<u16>(), length, any::<u8>()).prop_map(|(epoch, index, length, fill)| KeyChunk {
+    // A long message leaves room for few recipients.
+    let sizes =
+        prop_oneof![(0..300_usize, vec(fingerprint(), 0..=200)), (Just(MAX_CHUNK_MESSAGE), vec(fingerprint(), 0..=8))];
+    (any::<u32>(), any::<u16>(), sizes, any::<u8>()).prop_map(|(epoch, index, (length, recipients), fill)| KeyChunk {
         epoch: Epoch(epoch),
         index,
         message: vec![fill; length],
+        recipients,
     })
+}
+
+fn fingerprint() -> impl Strategy<Value = Fingerprint> {
+    prop_oneof![vec(any::<u8>(), 20), vec(any::<u8>(), 32)].prop_map(|bytes| Fingerprint::new(&bytes).unwrap())
+}
+
+fn certified() -> impl Strategy<Value = Certified> {
+    (vec(any::<u8>(), 0..=MAX_CERTIFICATE), vec(any::<u8>(), 0..=MAX_CERTIFICATION))
+        .prop_map(|(certificate, signature)| Certified { certificate, signature })
+}
+
+pub(crate) fn owner() -> impl Strategy<Value = Owner> {
+    certified().prop_map(|certified| Owner { certified })
 }
 
 pub(crate) fn node_record() -> impl Strategy<Value = NodeRecord> {
@@ -264,6 +286,7 @@ pub(crate) fn link_message() -> impl Strategy<Value = LinkMessage> {
         catalogue().prop_map(|c| LinkMessage::Catalogue(Signed::new(&c, &key(1)))),
         room_event().prop_map(|e| LinkMessage::Event(Signed::new(&e, &key(1)))),
         vec(have, 0..=MAX_SPEAKERS * MAX_TRACKS_PER_SPEAKER).prop_map(LinkMessage::Resume),
+        certified().prop_map(LinkMessage::Credential),
     ]
 }
 

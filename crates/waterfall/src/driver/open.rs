@@ -70,7 +70,7 @@ async fn room_key(
             .await
             .map_err(|_| CreateError::Closed)?
             .map_err(|error| CreateError::Seal(error.to_string()))?;
-    Ok((room_key, vec![KeyChunk { epoch, index: 0, message }]))
+    Ok((room_key, vec![KeyChunk { epoch, index: 0, message, recipients: Vec::new() }]))
 }
 
 /// Joins a room; returns once a parent has taken us.
