@@ -204,7 +204,7 @@ pub struct Ask {
     /// Drawn anew for each question; a repeated one is a replay.
     #[cbor(n(4), with = "minicbor::bytes")]
     pub nonce: [u8; 16],
-    /// When it stops being of use, at most 30 s ahead.
+    /// When it stops being of use, at most two minutes ahead: as long as a letter lies.
     #[n(5)]
     pub not_after: UnixMillis,
     /// What is asked.

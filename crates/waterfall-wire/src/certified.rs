@@ -1,7 +1,9 @@
 //! What names and proves the holder of an OpenPGP key.
 
 use std::fmt;
+use std::str::FromStr;
 
+use data_encoding::HEXUPPER_PERMISSIVE;
 use minicbor::{Decode, Encode};
 
 use crate::{DecodeError, Wire};
@@ -39,13 +41,35 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+        f.write_str(&HEXUPPER_PERMISSIVE.encode(self.as_bytes()))
     }
 }
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text was not 40 or 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint is 40 or 64 hexadecimal digits")]
+pub struct ParseFingerprintError;
+
+impl FromStr for Fingerprint {
+    type Err = ParseFingerprintError;
+
+    /// Reads hexadecimal digits in either case, without spaces.
+    fn from_str(text: &str) -> Result<Self, ParseFingerprintError> {
+        let bytes = HEXUPPER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| ParseFingerprintError)?;
+        Self::new(&bytes).ok_or(ParseFingerprintError)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Fingerprint {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

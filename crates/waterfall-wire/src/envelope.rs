@@ -36,11 +36,15 @@ pub enum RecordKind {
     /// Whose OpenPGP key made the room; sealed under the locator.
     #[n(6)]
     Owner,
+    /// Who has written letters to a node; sealed under the epoch key.
+    #[n(7)]
+    Doorbell,
 }
 
 impl RecordKind {
     /// Every kind, for storages that keep a budget for each.
-    pub const ALL: [Self; 6] = [Self::Charter, Self::Entry, Self::KeyChunk, Self::Node, Self::Letter, Self::Owner];
+    pub const ALL: [Self; 7] =
+        [Self::Charter, Self::Entry, Self::KeyChunk, Self::Node, Self::Letter, Self::Owner, Self::Doorbell];
 
     /// The kind's number on the wire.
     #[must_use]
@@ -52,6 +56,7 @@ impl RecordKind {
             Self::Node => 4,
             Self::Letter => 5,
             Self::Owner => 6,
+            Self::Doorbell => 7,
         }
     }
 
@@ -61,6 +66,7 @@ impl RecordKind {
         match self {
             Self::Charter | Self::Node | Self::Letter => 4 * 1024,
             Self::Entry => 2 * 1024,
+            Self::Doorbell => 1024,
             Self::KeyChunk | Self::Owner => 8 * 1024,
         }
     }
@@ -73,7 +79,7 @@ impl RecordKind {
             Self::Charter | Self::Owner => 7 * 24 * 60 * MINUTE,
             Self::Entry | Self::Node => 10 * MINUTE,
             Self::KeyChunk => 48 * 60 * MINUTE,
-            Self::Letter => 2 * MINUTE,
+            Self::Letter | Self::Doorbell => 2 * MINUTE,
         }
     }
 }

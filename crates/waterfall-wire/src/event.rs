@@ -1,9 +1,9 @@
-//! What everyone in a room should hear: gossiped among a few, passed on down the tree.
+//! What many in a room should hear: gossiped among a few, and passed on down the tree.
 
 use minicbor::{Decode, Encode};
 
 use crate::sign::Authored;
-use crate::{NodeId, RoomId, UnixMillis, Wire};
+use crate::{LetterKind, NodeId, RoomId, UnixMillis, Wire};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -11,6 +11,17 @@ pub enum RoomEventBody {
     /// The room is over; only the root or a delegate may say so.
     #[n(1)]
     Ended,
+    /// A letter of the event's author lies for a node; `at` is the letter's `seq`. Gossiped only,
+    /// never passed down the tree.
+    #[n(2)]
+    Letter {
+        /// For whom.
+        #[n(0)]
+        to: NodeId,
+        /// Which letter.
+        #[n(1)]
+        kind: LetterKind,
+    },
 }
 
 /// An event of the whole room.

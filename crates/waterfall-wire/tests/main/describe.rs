@@ -240,11 +240,23 @@ impl Describe for Catalogue {
     }
 }
 
+impl Describe for Doorbell {
+    fn describe(&self) -> Value {
+        let ring = |ring: &Ring| json!({ "from": ring.from.describe(), "at": ring.at.0 });
+        json!({ "rings": self.rings.iter().map(ring).collect::<Vec<_>>() })
+    }
+}
+
 impl Describe for RoomEvent {
     fn describe(&self) -> Value {
         json!({
             "version": self.version, "room": hex(&self.room.0), "from": self.from.describe(), "at": self.at.0,
-            "body": name(&self.body),
+            "body": match &self.body {
+                RoomEventBody::Ended => json!("Ended"),
+                RoomEventBody::Letter { to, kind } => {
+                    json!({ "Letter": { "to": to.describe(), "kind": name(kind) } })
+                }
+            },
         })
     }
 }

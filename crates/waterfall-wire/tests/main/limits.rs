@@ -309,6 +309,7 @@ fn fingerprints_have_20_or_32_bytes() {
         let known = fingerprint(len);
         assert_eq!(known.as_bytes(), vec![0xfe; len]);
         assert_eq!(known.to_string(), "FE".repeat(len));
+        assert_eq!("fE".repeat(len).parse::<Fingerprint>(), Ok(known));
     }
     // [epoch, index, message, [fingerprint of 21 bytes]]
     let odd = [&[0x84, 0x00, 0x00, 0x40, 0x81, 0x55][..], &[7; 21]].concat();

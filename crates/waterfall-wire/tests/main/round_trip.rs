@@ -60,6 +60,12 @@ proptest! {
     fn room_events(value in any_legal::room_event()) { assert_round_trip(&value); }
 
     #[test]
+    fn letters(value in any_legal::letter()) { assert_round_trip(&value); }
+
+    #[test]
+    fn doorbells(value in any_legal::doorbell()) { assert_round_trip(&value); }
+
+    #[test]
     fn link_messages(value in any_legal::link_message()) { assert_round_trip(&value); }
 
     #[test]

@@ -210,6 +210,14 @@ pub(crate) fn event(body: RoomEventBody) -> RoomEvent {
     RoomEvent { version: PROTOCOL_VERSION, room: RoomId(key(7).public()), from: node(1), at: NOW, body }
 }
 
+pub(crate) fn notice() -> RoomEventBody {
+    RoomEventBody::Letter { to: node(2), kind: LetterKind::Reply }
+}
+
+pub(crate) fn doorbell() -> Doorbell {
+    Doorbell { rings: vec![Ring { from: node(1), at: NOW }, Ring { from: node(3), at: UnixMillis(NOW.0 - 1_000) }] }
+}
+
 pub(crate) fn ticket() -> Ticket {
     let room = RoomId(key(7).public());
     Ticket::new(room, [0x5e; 32], AccessKind::Password, vec![address(1)], vec![contact(1), contact(2)])
@@ -322,6 +330,21 @@ fn tree_messages() -> Vec<Case> {
     ]
 }
 
+fn letters() -> Vec<Kind> {
+    let question = Signed::new(&ask(AskBody::Offer(offer())), &key(1));
+    let answer = Signed::new(&reply(ReplyBody::Answer(Answer { session: session() })), &key(2));
+    vec![
+        kind::<Letter>(
+            "letter",
+            vec![
+                case("ask", json!({ "Ask": hex(&encode(&question)) }), Letter::Ask(question)),
+                case("reply", json!({ "Reply": hex(&encode(&answer)) }), Letter::Reply(answer)),
+            ],
+        ),
+        kind::<Doorbell>("doorbell", vec![plain("two rings", doorbell()), plain("none", Doorbell::default())]),
+    ]
+}
+
 fn streams() -> Vec<Kind> {
     let signed = Signed::new(&event(RoomEventBody::Ended), &key(1));
     let have = vec![Have { kid: Kid::new(&node(1), 0), next: 100_000 }];
@@ -338,7 +361,7 @@ fn streams() -> Vec<Kind> {
     ];
     vec![
         kind::<Catalogue>("catalogue", vec![plain("video and ended audio", catalogue())]),
-        kind::<RoomEvent>("room_event", vec![plain("ended", event(RoomEventBody::Ended))]),
+        kind::<RoomEvent>("room_event", vec![plain("ended", event(RoomEventBody::Ended)), plain("letter", event(notice()))]),
         kind::<Summary>("summary", vec![plain("two spots", summary())]),
         kind::<TreeMessage>("tree_message", tree_messages()),
         kind::<LinkMessage>("link_message", links),
@@ -351,6 +374,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
     let mut kinds = records();
     kinds.extend(envelopes());
     kinds.extend(calls());
+    kinds.extend(letters());
     kinds.extend(streams());
     kinds
 }

@@ -267,9 +267,31 @@ pub(crate) fn catalogue() -> impl Strategy<Value = Catalogue> {
     })
 }
 
+fn letter_kind() -> impl Strategy<Value = LetterKind> {
+    prop_oneof![Just(LetterKind::Ask), Just(LetterKind::Reply)]
+}
+
+/// Letters that say anything signed at all: what is in them is checked by whoever opens them.
+pub(crate) fn letter() -> impl Strategy<Value = Letter> {
+    (letter_kind(), room_event()).prop_map(|(kind, event)| {
+        let signed = Signed::new(&RoomEvent { from: key(1).node_id(), ..event }, &key(1));
+        match kind {
+            LetterKind::Ask => Letter::Ask(signed),
+            LetterKind::Reply => Letter::Reply(signed),
+        }
+    })
+}
+
+pub(crate) fn doorbell() -> impl Strategy<Value = Doorbell> {
+    vec((node(), any::<u64>()), 0..=MAX_RINGS).prop_map(|rings| Doorbell {
+        rings: rings.into_iter().map(|(from, at)| Ring { from, at: UnixMillis(at) }).collect(),
+    })
+}
+
 /// An event that [`key`]`(1)` may sign.
 pub(crate) fn room_event() -> impl Strategy<Value = RoomEvent> {
-    let body = Just(RoomEventBody::Ended);
+    let letter = (node(), letter_kind()).prop_map(|(to, kind)| RoomEventBody::Letter { to, kind });
+    let body = prop_oneof![Just(RoomEventBody::Ended), letter];
     (any::<[u8; 32]>(), any::<u64>(), body).prop_map(|(room, at, body)| RoomEvent {
         version: PROTOCOL_VERSION,
         room: RoomId(room),
