@@ -114,6 +114,7 @@ pub struct Config {
     pub(crate) listen: Option<Vec<Multiaddr>>,
     pub(crate) external: Vec<Multiaddr>,
     pub(crate) bootstrap: Vec<Multiaddr>,
+    pub(crate) known: Vec<Multiaddr>,
     pub(crate) mdns: bool,
     pub(crate) mode: Mode,
     pub(crate) records_only: bool,
@@ -130,6 +131,7 @@ impl Config {
             listen: None,
             external: Vec::new(),
             bootstrap: Vec::new(),
+            known: Vec::new(),
             mdns: true,
             mode: Mode::Auto,
             records_only: false,
@@ -158,6 +160,15 @@ impl Config {
     #[must_use]
     pub fn bootstrap(mut self, addresses: Vec<Multiaddr>) -> Self {
         self.bootstrap = addresses;
+        self
+    }
+
+    /// Peers of earlier runs ([`crate::Signal::reached`]), best first (default none; at most 64 are used). As long as
+    /// nobody is connected they are called, up to 8 at a time, beside the bootstrap nodes. Nothing is told of those
+    /// that are gone.
+    #[must_use]
+    pub fn known(mut self, addresses: Vec<Multiaddr>) -> Self {
+        self.known = addresses;
         self
     }
 

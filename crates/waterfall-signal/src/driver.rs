@@ -28,6 +28,7 @@ use crate::config::{Config, Limits, Mode};
 use crate::event::Event;
 use crate::mailbox::Mailbox;
 use crate::reach::{self, Scope};
+use crate::reached::Reached;
 use crate::signal::Command;
 use crate::stats::{Counters, Refused};
 use crate::store::{self, Source, Stored};
@@ -47,6 +48,7 @@ pub(crate) struct Channels {
     pub(crate) counters: Arc<Counters>,
     pub(crate) addresses: watch::Sender<Vec<Address>>,
     pub(crate) peers: watch::Sender<usize>,
+    pub(crate) reached: watch::Sender<Vec<Reached>>,
 }
 
 /// What a running Kademlia query is for.
@@ -98,7 +100,7 @@ impl Driver {
             expire_at: now + EXPIRE_EVERY,
             queries: HashMap::new(),
             connections: connections::Connections::default(),
-            entrances: entrances::Entrances::new(config.bootstrap, now),
+            entrances: entrances::Entrances::new(config.bootstrap, config.known, now),
             routing: routing::Routing::new(now),
             handover: handover::Handover::new(&config.limits),
             outbox: outbox::Outbox::default(),

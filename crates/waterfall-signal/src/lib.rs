@@ -33,6 +33,7 @@ mod id;
 mod mailbox;
 mod rate;
 mod reach;
+mod reached;
 mod signal;
 mod start;
 mod stats;
@@ -42,8 +43,9 @@ pub use address::{ParseAddressError, address_to_multiaddr, multiaddr_to_address,
 pub use config::{Config, Limits, Mode};
 pub use event::{Event, Responder, Verdict};
 pub use libp2p::Multiaddr;
+pub use reached::Reached;
 pub use signal::{AskError, GetError, Signal};
-pub use start::StartError;
+pub use start::{StartError, all_interfaces};
 pub use stats::{Refused, Stats, Tally};
 
 /// A node's name as libp2p writes it, for multiaddrs that end in `/p2p/…`; `None` if the 32 bytes are

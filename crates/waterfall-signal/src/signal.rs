@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::driver::Driver;
 use crate::event::Event;
 use crate::mailbox::Mailbox;
+use crate::reached::Reached;
 use crate::start::{self, StartError};
 use crate::stats::{Counters, Stats};
 
@@ -85,6 +86,7 @@ pub struct Signal {
     counters: Arc<Counters>,
     addresses: watch::Receiver<Vec<Address>>,
     peers: watch::Receiver<usize>,
+    reached: watch::Receiver<Vec<Reached>>,
     ask_timeout: Duration,
 }
 
@@ -102,6 +104,7 @@ impl Signal {
         let (event_sender, events) = mpsc::channel(EVENTS);
         let (address_sender, addresses) = watch::channel(Vec::new());
         let (peer_sender, peers) = watch::channel(0);
+        let (reached_sender, reached) = watch::channel(Vec::new());
         let mailbox = Arc::new(Mailbox::default());
         let counters = Arc::new(Counters::default());
         let node_id = config.identity.node_id();
@@ -116,12 +119,13 @@ impl Signal {
                 counters: counters.clone(),
                 addresses: address_sender,
                 peers: peer_sender,
+                reached: reached_sender,
             },
         );
         seen.into_iter().for_each(|event| driver.on_swarm_event(event));
         driver.refresh();
         tokio::spawn(Box::pin(driver.run()));
-        Ok((Self { node_id, commands, mailbox, counters, addresses, peers, ask_timeout }, events))
+        Ok((Self { node_id, commands, mailbox, counters, addresses, peers, reached, ask_timeout }, events))
     }
 
     /// This node's name.
@@ -230,6 +234,14 @@ impl Signal {
     #[must_use]
     pub fn peers(&self) -> watch::Receiver<usize> {
         self.peers.clone()
+    }
+
+    /// Peers that this node called, that answered and that are a part of the DHT: the latest first, each once, at
+    /// most 64. Those that no longer answer are taken out. Changes when a peer is met, and about every five
+    /// minutes for each that stays connected. Its last value can be read after the node has ended.
+    #[must_use]
+    pub fn reached(&self) -> watch::Receiver<Vec<Reached>> {
+        self.reached.clone()
     }
 
     /// What the node has done and what it holds. Values marked 'now' are at most 0.2 s old.

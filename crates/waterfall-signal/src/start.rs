@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -42,6 +42,19 @@ pub enum StartError {
     /// The transports cannot be set up.
     #[error("the network transports cannot be set up: {0}")]
     Transport(String),
+}
+
+/// QUIC and TCP on this port of every interface: over IPv4, and over IPv6 where the machine has it.
+#[must_use]
+pub fn all_interfaces(port: u16) -> Vec<Multiaddr> {
+    let has_ipv6 = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+    let hosts: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    let hosts = hosts.into_iter().filter(|ip| ip.is_ipv4() || has_ipv6).map(|ip| Multiaddr::empty().with(ip.into()));
+    hosts
+        .flat_map(|host| {
+            [host.clone().with(Protocol::Udp(port)).with(Protocol::QuicV1), host.with(Protocol::Tcp(port))]
+        })
+        .collect()
 }
 
 /// Builds the swarm and waits until it listens. Returns it with the events seen meanwhile.

@@ -1,6 +1,6 @@
 //! Starting, and being alone.
 
-use waterfall_signal::{Event, Multiaddr, Signal, StartError, address_to_multiaddr};
+use waterfall_signal::{Event, Multiaddr, Signal, StartError, address_to_multiaddr, peer_id};
 
 use crate::support::{Node, config, find, key, record, until};
 
@@ -56,6 +56,33 @@ async fn the_last_handle_ends_the_node() {
     until("the other sees it go", || *a.signal.peers().borrow() == 0).await;
     a.signal.close().await;
     assert!(a.signal.get(record(20, 1).0).await.is_err());
+}
+
+#[tokio::test]
+async fn a_peer_of_an_earlier_run_is_the_way_back_in() {
+    let (a, b) = (Node::start(config(40)).await, Node::start(config(41)).await);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let gone = |name: u64| -> Multiaddr {
+        let name = peer_id(&key(name).node_id()).unwrap();
+        format!("/ip4/127.0.0.1/tcp/{nobody}/p2p/{name}").parse().unwrap()
+    };
+    // The living one is called last, after more dead ones than are called at a time.
+    let known: Vec<_> = (50..70).map(gone).chain(a.entrance().into_iter().take(1)).collect();
+    let mut back = Node::start(config(42).known(known).bootstrap(b.entrance()[..1].to_vec())).await;
+    until("it has met the bootstrap node", || !back.signal.reached().borrow().is_empty()).await;
+    b.signal.close().await;
+    until("it has met the other", || {
+        back.signal.reached().borrow().iter().any(|reached| reached.address == a.entrance()[0])
+    })
+    .await;
+    while let Ok(event) = back.events.try_recv() {
+        let Event::BootstrapUnreachable { address, .. } = event else { panic!("{event:?}") };
+        assert_eq!(address, b.entrance()[0], "nobody is told of those of earlier runs");
+    }
+    assert!(a.signal.reached().borrow().is_empty(), "who calls is not known to be reachable");
+    let reached = back.signal.reached();
+    back.signal.close().await;
+    assert!(!reached.borrow().is_empty(), "it can be read at the end");
 }
 
 #[tokio::test]

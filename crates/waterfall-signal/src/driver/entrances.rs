@@ -1,4 +1,5 @@
-//! The configured bootstrap addresses, neighbours found by mDNS, and addresses dialled by hand.
+//! The configured bootstrap addresses, peers known from earlier runs, neighbours found by mDNS, and addresses
+//! dialled by hand.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,12 @@ use libp2p::{Multiaddr, PeerId};
 use super::Driver;
 use crate::address::{peer_of, without_peer};
 use crate::event::Event;
+use crate::reached::MAX_REACHED;
 
 /// Most bootstrap addresses that are used.
 const MAX_ENTRANCES: usize = 16;
+/// How many peers of earlier runs are called at a time. Most are gone, and each may take seconds to tell.
+const KNOWN_AT_ONCE: usize = 8;
 /// First pause before an address that failed is tried again; doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
@@ -24,6 +28,8 @@ const MAX_NEIGHBOURS: usize = 8;
 #[derive(Debug)]
 struct Entrance {
     address: Multiaddr,
+    /// Of an earlier run: called only when nobody is connected, and nobody is told when it is gone.
+    known: bool,
     dialing: Option<ConnectionId>,
     next: Instant,
     pause: Duration,
@@ -40,18 +46,25 @@ struct Entrance {
 pub(crate) struct Entrances(Vec<Entrance>);
 
 impl Entrances {
-    pub(crate) fn new(addresses: Vec<Multiaddr>, now: Instant) -> Self {
-        let entrance = |address| Entrance {
+    pub(crate) fn new(bootstrap: Vec<Multiaddr>, known: Vec<Multiaddr>, now: Instant) -> Self {
+        let entrance = |address, known| Entrance {
             address,
+            known,
             dialing: None,
             next: now,
-            pause: FIRST_PAUSE,
+            pause: first_pause(known),
             tried: false,
             answered: false,
             told: false,
             is_self: false,
         };
-        Self(addresses.into_iter().take(MAX_ENTRANCES).map(entrance).collect())
+        let bootstrap = bootstrap.into_iter().take(MAX_ENTRANCES).map(|address| entrance(address, false));
+        let known = known.into_iter().take(MAX_REACHED).map(|address| entrance(address, true));
+        Self(bootstrap.chain(known).collect())
+    }
+
+    fn known_dialing(&self) -> usize {
+        self.0.iter().filter(|e| e.known && e.dialing.is_some()).count()
     }
 
     pub(crate) fn opened(&mut self, id: ConnectionId) {
@@ -60,13 +73,18 @@ impl Entrances {
             entrance.tried = true;
             entrance.answered = true;
             entrance.told = false;
-            entrance.pause = FIRST_PAUSE;
+            entrance.pause = first_pause(entrance.known);
         }
     }
 
     fn undecided(&self) -> bool {
         self.0.iter().any(|e| !e.tried)
     }
+}
+
+/// Of the peers of earlier runs each has its turn before any has a second one.
+fn first_pause(known: bool) -> Duration {
+    if known { LAST_PAUSE } else { FIRST_PAUSE }
 }
 
 /// Dials an address; one that names its peer must be that peer.
@@ -95,11 +113,13 @@ pub(super) fn reason(error: &DialError) -> String {
 }
 
 impl Driver {
-    /// Dials entrances that have not answered yet, and all of them when nobody is connected.
+    /// Dials bootstrap addresses that have not answered yet, and every entrance when nobody is connected.
     pub(super) fn enter(&mut self, now: Instant) {
         let alone = self.swarm.connected_peers().next().is_none();
+        let mut known_dialing = self.entrances.known_dialing();
         for entrance in &mut self.entrances.0 {
-            let wanted = !entrance.answered || alone;
+            let wanted =
+                alone && (!entrance.known || known_dialing < KNOWN_AT_ONCE) || !entrance.answered && !entrance.known;
             if !wanted || entrance.is_self || entrance.dialing.is_some() || now < entrance.next {
                 continue;
             }
@@ -108,7 +128,10 @@ impl Driver {
             entrance.next = now + entrance.pause;
             entrance.pause = (2 * entrance.pause).min(LAST_PAUSE);
             match self.swarm.dial(opts) {
-                Ok(()) => entrance.dialing = Some(id),
+                Ok(()) => {
+                    entrance.dialing = Some(id);
+                    known_dialing += usize::from(entrance.known);
+                }
                 // Connected or about to be, for some other reason.
                 Err(DialError::DialPeerConditionFalse(_)) => {
                     entrance.tried = true;
@@ -131,7 +154,7 @@ impl Driver {
             entrance.is_self = true;
             return;
         }
-        if !entrance.told {
+        if !entrance.told && !entrance.known {
             let event = Event::BootstrapUnreachable { address: entrance.address.clone(), reason: reason(error) };
             // A full queue: told the next time.
             entrance.told = self.channels.events.try_send(event).is_ok();

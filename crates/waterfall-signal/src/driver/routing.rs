@@ -19,7 +19,9 @@ use libp2p::{Multiaddr, PeerId, identify};
 use super::Driver;
 use crate::address::without_peer;
 use crate::behaviour::KAD;
+use crate::clock;
 use crate::reach::{self, Scope};
+use crate::reached;
 
 /// Pause between batches.
 const BATCH_EVERY: Duration = Duration::from_secs(1);
@@ -58,6 +60,9 @@ impl Driver {
         let via = self.connections.scope(peer).unwrap_or(Scope::Global);
         // What was dialled is known to work, whatever the peer can see of itself.
         let dialed = self.connections.dialed(peer).map(without_peer);
+        if let Some(address) = &dialed {
+            self.channels.reached.send_if_modified(|list| reached::note(list, peer, address, clock::now()));
+        }
         let mut addresses: Vec<Multiaddr> = Vec::new();
         for address in dialed.into_iter().chain(info.listen_addrs.iter().map(without_peer)) {
             if addresses.len() < MAX_PER_PEER && !addresses.contains(&address) && reach::plausible(&address, via) {
@@ -126,7 +131,11 @@ impl Driver {
     /// A peer that answers nowhere leaves the table, unless it is the last: then the fault may be ours.
     pub(super) fn routing_failed(&mut self, peer: PeerId, error: &DialError) {
         let gone = matches!(error, DialError::Transport(_) | DialError::WrongPeerId { .. } | DialError::NoAddresses);
-        if gone && !self.connections.is_connected(peer) && self.routing_size() > 1 {
+        if !gone || self.connections.is_connected(peer) {
+            return;
+        }
+        self.channels.reached.send_if_modified(|list| reached::forget(list, peer));
+        if self.routing_size() > 1 {
             self.swarm.behaviour_mut().kad.remove_peer(&peer);
         }
     }
