@@ -36,6 +36,7 @@ mod event;
 #[cfg(test)]
 mod forgery;
 mod node;
+mod peer_cache;
 mod publish;
 mod room;
 mod router;

@@ -2,16 +2,19 @@
 
 use std::future::{Future, IntoFuture};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::task::JoinHandle;
 use waterfall_keys::random;
 use waterfall_media::engine::{self, Engine};
-use waterfall_signal::{Multiaddr, Signal, parse_address};
+use waterfall_signal::{Multiaddr, Signal, all_interfaces, parse_address};
 use waterfall_wire::{Address, Contact, MAX_FAN_OUT, NodeId, SigningKey, Speakers, Ticket};
 
 use crate::address::dialable;
 use crate::driver;
+use crate::peer_cache::PeerCache;
 use crate::router::Router;
 use crate::snapshot::{self, Snapshot};
 use crate::{Access, CreateError, Credentials, JoinError, Room, SnapshotError, StartError};
@@ -26,6 +29,7 @@ pub struct NodeBuilder {
     port: u16,
     bootstrap: Vec<Multiaddr>,
     lan_discovery: bool,
+    state_dir: Option<PathBuf>,
 }
 
 impl NodeBuilder {
@@ -65,6 +69,18 @@ impl NodeBuilder {
         self
     }
 
+    /// A folder where the node remembers the peers it met, so that a later start finds the network when no
+    /// bootstrap node answers. Default: none, nothing is written.
+    ///
+    /// It is made if it is missing, for this user alone; several processes can share it. Its file `peers` holds the
+    /// addresses of at most 64 peers of the last 30 days, and when each was last heard of: whoever reads it learns who
+    /// was met, but nothing of rooms, keys or streams. A folder that cannot be used costs a warning in the log.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(folder.into());
+        self
+    }
+
     /// Opens the sockets and starts the node.
     ///
     /// # Errors
@@ -76,6 +92,11 @@ impl NodeBuilder {
         if !self.listen.is_empty() || self.port != 0 {
             config = config.listen(listen_addresses(&self.listen, self.port));
         }
+        let (cache, known) = match self.state_dir {
+            Some(folder) => PeerCache::open(folder).await.unzip(),
+            None => (None, None),
+        };
+        config = config.known(known.unwrap_or_default());
         let (signal, signal_events) = Signal::start(config).await?;
         let mut media = engine::Config::default();
         if !self.listen.is_empty() {
@@ -90,14 +111,16 @@ impl NodeBuilder {
         };
         let router = Arc::new(Router::default());
         tokio::spawn(router.clone().run(signal_events, engine_events));
-        Ok(Node { shared: Arc::new(Shared { identity, signal, engine, router, bootstrap: self.bootstrap }) })
+        let cache = Mutex::new(cache.map(|cache| tokio::spawn(cache.keep(signal.reached()))));
+        Ok(Node { shared: Arc::new(Shared { identity, signal, engine, router, bootstrap: self.bootstrap, cache }) })
     }
 }
 
 /// TCP and QUIC on each of these IP addresses; on all interfaces if there are none.
 fn listen_addresses(ips: &[IpAddr], port: u16) -> Vec<Multiaddr> {
-    let all = [IpAddr::from([0; 4]), IpAddr::from([0; 16])];
-    let ips = if ips.is_empty() { &all[..] } else { ips };
+    if ips.is_empty() {
+        return all_interfaces(port);
+    }
     ips.iter()
         .flat_map(|ip| parse_address(&std::net::SocketAddr::new(*ip, port).to_string()).unwrap_or_default())
         .collect()
@@ -111,6 +134,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) router: Arc<Router>,
     bootstrap: Vec<Multiaddr>,
+    /// Writes down the peers met; ends when the signalling does.
+    cache: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Shared {
@@ -139,7 +164,14 @@ impl Node {
     /// Settings with their defaults.
     #[must_use]
     pub fn builder() -> NodeBuilder {
-        NodeBuilder { identity: None, listen: Vec::new(), port: 0, bootstrap: Vec::new(), lan_discovery: true }
+        NodeBuilder {
+            identity: None,
+            listen: Vec::new(),
+            port: 0,
+            bootstrap: Vec::new(),
+            lan_discovery: true,
+            state_dir: None,
+        }
     }
 
     /// This node's name in every room.
@@ -190,6 +222,11 @@ impl Node {
     pub async fn close(self) {
         self.shared.engine.close_all().await;
         self.shared.signal.close().await;
+        let cache = self.shared.cache.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(cache) = cache {
+            // An error means that writing panicked, which was told where it happened.
+            let _ = cache.await;
+        }
     }
 }
 
