@@ -60,6 +60,15 @@ pub(crate) struct NetworkArgs {
     #[arg(long)]
     pub no_lan: bool,
 
+    /// Folder for what is remembered between runs: peers met, to find the network when no bootstrap node answers.
+    /// Default: waterfall in $XDG_STATE_HOME, else in ~/.local/state.
+    #[arg(long, value_name = "DIR", env = "WATERFALL_STATE_DIR", hide_env_values = true)]
+    pub state_dir: Option<PathBuf>,
+
+    /// Remember nothing, and use nothing remembered.
+    #[arg(long)]
+    pub no_state: bool,
+
     /// How many others to forward the stream to: 0 (leaf) to 64.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=64))]
     pub fan_out: u8,

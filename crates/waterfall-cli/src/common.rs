@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::cli::{AccessArgs, NetworkArgs};
 use crate::exit::Failure;
 use crate::output::say;
+use crate::state;
 
 /// Longest password or ticket file that is read.
 const MAX_TEXT: u64 = 64 * 1024;
@@ -22,14 +23,15 @@ pub(crate) async fn start_node(args: &NetworkArgs) -> Result<Node, Failure> {
         .map(|text| parse_address(text).map_err(|error| Failure::Usage(format!("--bootstrap: {error}"))))
         .collect::<Result<Vec<_>, _>>()?
         .concat();
-    let node = Node::builder()
+    let mut builder = Node::builder()
         .listen(args.listen.iter().copied())
         .port(args.port)
         .bootstrap(bootstrap)
-        .lan_discovery(!args.no_lan)
-        .start()
-        .await?;
-    Ok(node)
+        .lan_discovery(!args.no_lan);
+    if let Some(folder) = state::folder(args) {
+        builder = builder.state_dir(folder);
+    }
+    Ok(builder.start().await?)
 }
 
 /// How a room that is being created is guarded.

@@ -10,6 +10,7 @@ mod graph;
 mod output;
 mod recorder;
 mod source;
+mod state;
 mod stream;
 mod view;
 mod watch;

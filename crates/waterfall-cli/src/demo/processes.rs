@@ -55,7 +55,7 @@ pub(crate) async fn watch(
     let killer = plan.kill_relay_after.map(|after| tokio::spawn(kill_relay(after, board.clone())));
     let viewers = (0..plan.viewers).map(|index| {
         let mut command = Command::new(&program);
-        command.args(["watch", "-", "--open", "--json", "--no-lan", "--listen", &LOOPBACK.to_string()]);
+        command.args(["watch", "-", "--open", "--json", "--no-lan", "--no-state", "--listen", &LOOPBACK.to_string()]);
         command.args(["--fan-out", &plan.fan_out.to_string()]);
         for address in bootstrap {
             command.args(["--bootstrap", address]);

@@ -4,13 +4,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-/// Flags that keep a process on this machine.
-pub(crate) const LOCAL: [&str; 3] = ["--listen", "127.0.0.1", "--no-lan"];
+/// Flags that keep a process on this machine, and apart from what its user did before.
+pub(crate) const LOCAL: [&str; 4] = ["--listen", "127.0.0.1", "--no-lan", "--no-state"];
 
 /// `waterfall` with these arguments.
 pub(crate) fn waterfall(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waterfall"));
-    command.args(args).stdin(Stdio::null()).env_remove("WATERFALL_LOG");
+    command.args(args).stdin(Stdio::null()).env_remove("WATERFALL_LOG").env_remove("WATERFALL_STATE_DIR");
     command
 }
 
