@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use waterfall_wire::{
-    Ask, Catalogue, Charter, Entry, Envelope, Header, KeyChunk, LinkMessage, NodeRecord, Owner, Reply, RoomEvent, Routed,
+    Ask, Catalogue, Charter, Doorbell, Entry, Envelope, Header, KeyChunk, Letter, LinkMessage, NodeRecord, Owner, Recipients, Reply, RoomEvent, Routed,
     Signed, Summary, Ticket, TreeMessage, Wire, decode, encode,
 };
 
@@ -19,12 +19,15 @@ fuzz_target!(|bytes: &[u8]| {
     check::<KeyChunk>(bytes);
     check::<NodeRecord>(bytes);
     check::<Owner>(bytes);
+    check::<Recipients>(bytes);
     check::<Header>(bytes);
     check::<Envelope>(bytes);
     check::<Signed>(bytes);
     check::<Ask>(bytes);
     check::<Reply>(bytes);
     check::<Routed>(bytes);
+    check::<Letter>(bytes);
+    check::<Doorbell>(bytes);
     check::<Catalogue>(bytes);
     check::<RoomEvent>(bytes);
     check::<Summary>(bytes);

@@ -1,21 +1,21 @@
 //! Questions and answers: signed by their author, sealed under the epoch key.
 
 use waterfall_wire::{
-    Ask, AskBody, Authored, DecodeError, NodeId, Reply, ReplyBody, Routed, Signed, SigningKey, StatementError,
+    Ask, AskBody, Authored, DecodeError, Epoch, NodeId, Reply, ReplyBody, Routed, Signed, SigningKey, StatementError,
     UnixMillis, Wire, decode, encode,
 };
 
-use crate::replays::{Refused, Replays};
-use crate::{ComposeError, EpochKey, UnsealError};
+use crate::{ComposeError, EpochKey, Replays, UnsealError};
 
 const ASK_DOMAIN: &[u8] = b"waterfall/ask-seal/1";
 const REPLY_DOMAIN: &[u8] = b"waterfall/reply-seal/1";
 
-/// How far ahead of now a question's `not_after` may lie: 30 s in milliseconds.
-pub const MAX_ASK_AHEAD: u64 = 30_000;
+/// How far ahead of now a question's `not_after` may lie: two minutes in milliseconds, as long as
+/// a letter may lie. What it bounds is how long questions must be remembered ([`Replays`]).
+pub const MAX_ASK_AHEAD: u64 = 120_000;
 
-/// The life that a question should be given: 15 s in milliseconds. Half of [`MAX_ASK_AHEAD`], so
-/// that clocks may be 15 s apart either way.
+/// The life that a question should be given which is asked directly: 15 s in milliseconds, so that
+/// clocks may be that much apart. One that may travel by letter lives longer: [`crate::letter::ASK_LIFE`].
 pub const ASK_LIFE: u64 = 15_000;
 
 /// Why a question or an answer does not count.
@@ -64,10 +64,7 @@ pub enum CallError {
 /// [`ComposeError`] when a field is out of range, the author is not the signer, the epoch is not the
 /// key's, or the result would be too long.
 pub fn seal_ask(key: &EpochKey, ask: &Ask, author: &SigningKey) -> Result<Routed, ComposeError> {
-    if ask.epoch != key.epoch() {
-        return Err(ComposeError::WrongEpoch);
-    }
-    seal(key, ASK_DOMAIN, ask, author)
+    seal(key, ASK_DOMAIN, ask.epoch, ask, author)
 }
 
 /// Opens a question that came to `me`, and remembers it in `replays` so that it counts once.
@@ -82,24 +79,35 @@ pub fn open_ask(
     now: UnixMillis,
     replays: &mut Replays,
 ) -> Result<Ask, CallError> {
-    let ask: Ask = open(key, ASK_DOMAIN, routed)?;
-    let Ask { from, to, epoch, nonce, not_after, .. } = ask;
-    if to != *me {
+    let ask = reopen_ask(key, routed, me, now)?;
+    replays.take_in(&ask, now)?;
+    Ok(ask)
+}
+
+/// Opens a question as [`open_ask`] does but for the check that it is no repetition: the same
+/// question may have come by letter, and its answer be wanted by this way.
+///
+/// # Errors
+/// As [`open_ask`], but never [`CallError::Repeated`] or [`CallError::TooMany`].
+pub fn reopen_ask(key: &EpochKey, routed: &Routed, me: &NodeId, now: UnixMillis) -> Result<Ask, CallError> {
+    check_ask(key, &open(key, ASK_DOMAIN, routed)?, me, now)
+}
+
+/// Checks a question wherever it came from: signature, recipient, epoch, dates.
+pub(crate) fn check_ask(key: &EpochKey, statement: &Signed, me: &NodeId, now: UnixMillis) -> Result<Ask, CallError> {
+    let ask = statement.verify::<Ask>()?.body;
+    if ask.to != *me {
         return Err(CallError::WrongRecipient);
     }
-    if epoch != key.epoch() {
+    if ask.epoch != key.epoch() {
         return Err(CallError::WrongEpoch);
     }
-    if not_after <= now {
+    if ask.not_after <= now {
         return Err(CallError::Expired);
     }
-    if not_after > now.plus(MAX_ASK_AHEAD) {
+    if ask.not_after > now.plus(MAX_ASK_AHEAD) {
         return Err(CallError::LivesTooLong);
     }
-    replays.admit(from, nonce, not_after, now).map_err(|refused| match refused {
-        Refused::Repeated => CallError::Repeated,
-        Refused::TooMany => CallError::TooMany,
-    })?;
     Ok(ask)
 }
 
@@ -108,10 +116,7 @@ pub fn open_ask(
 /// # Errors
 /// As [`seal_ask`].
 pub fn seal_reply(key: &EpochKey, reply: &Reply, author: &SigningKey) -> Result<Routed, ComposeError> {
-    if reply.epoch != key.epoch() {
-        return Err(ComposeError::WrongEpoch);
-    }
-    seal(key, REPLY_DOMAIN, reply, author)
+    seal(key, REPLY_DOMAIN, reply.epoch, reply, author)
 }
 
 /// Opens the answer to `ask`: from the one who was asked, to the asker, to this very question, and
@@ -122,7 +127,12 @@ pub fn seal_reply(key: &EpochKey, reply: &Reply, author: &SigningKey) -> Result<
 /// # Errors
 /// The first [`CallError`] found. Never panics.
 pub fn open_reply(key: &EpochKey, routed: &Routed, ask: &Ask) -> Result<Reply, CallError> {
-    let reply: Reply = open(key, REPLY_DOMAIN, routed)?;
+    check_reply(key, &open(key, REPLY_DOMAIN, routed)?, ask)
+}
+
+/// Checks an answer wherever it came from: signature, recipient, epoch, and that it fits the question.
+pub(crate) fn check_reply(key: &EpochKey, statement: &Signed, ask: &Ask) -> Result<Reply, CallError> {
+    let reply = statement.verify::<Reply>()?.body;
     if reply.to != ask.from {
         return Err(CallError::WrongRecipient);
     }
@@ -144,12 +154,31 @@ fn aad(key: &EpochKey, domain: &[u8]) -> Vec<u8> {
     [domain, &key.route().0].concat()
 }
 
-fn seal<T: Authored>(key: &EpochKey, domain: &[u8], body: &T, author: &SigningKey) -> Result<Routed, ComposeError> {
+/// Signs a question or an answer, however it is to travel.
+pub(crate) fn compose<T: Authored>(
+    key: &EpochKey,
+    epoch: Epoch,
+    body: &T,
+    author: &SigningKey,
+) -> Result<Signed, ComposeError> {
+    if epoch != key.epoch() {
+        return Err(ComposeError::WrongEpoch);
+    }
     body.check()?;
     if body.author() != author.node_id() {
         return Err(ComposeError::NotAuthor);
     }
-    let statement = encode(&Signed::new(body, author));
+    Ok(Signed::new(body, author))
+}
+
+fn seal<T: Authored>(
+    key: &EpochKey,
+    domain: &[u8],
+    epoch: Epoch,
+    body: &T,
+    author: &SigningKey,
+) -> Result<Routed, ComposeError> {
+    let statement = encode(&compose(key, epoch, body, author)?);
     let routed = Routed { route: key.route(), sealed: key.call_seal().seal(&aad(key, domain), &statement) };
     let len = encode(&routed).len();
     if len > Routed::MAX_LEN {
@@ -158,10 +187,9 @@ fn seal<T: Authored>(key: &EpochKey, domain: &[u8], body: &T, author: &SigningKe
     Ok(routed)
 }
 
-fn open<T: Authored>(key: &EpochKey, domain: &[u8], routed: &Routed) -> Result<T, CallError> {
+fn open(key: &EpochKey, domain: &[u8], routed: &Routed) -> Result<Signed, CallError> {
     if routed.route != key.route() {
         return Err(CallError::WrongRoute);
     }
-    let statement: Signed = decode(&key.call_seal().open(&aad(key, domain), &routed.sealed)?)?;
-    Ok(statement.verify()?.body)
+    Ok(decode(&key.call_seal().open(&aad(key, domain), &routed.sealed)?)?)
 }

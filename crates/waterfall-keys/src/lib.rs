@@ -25,6 +25,11 @@
 //! | epoch key | `node seal` | | 32 | seal of node records |
 //! | epoch key | `call seal` | | 32 | seal of questions and answers |
 //! | epoch key | `event seal` | | 32 | seal of gossiped events |
+//! | epoch key | `letter salt` | recipient (32) ‖ letter kind (1) | 16 | salt of letters |
+//! | epoch key | `letter seal` | recipient (32) | 32 | seal of letters |
+//! | epoch key | `doorbell key` | owner (32) ‖ number (1) | 32 | Ed25519 secret key that writes a doorbell |
+//! | epoch key | `doorbell salt` | | 16 | salt of doorbells |
+//! | epoch key | `doorbell seal` | owner (32) | 32 | seal of doorbells |
 //! | epoch key | `media` | speaker (32) ‖ KID (4) ‖ start (16) | 32 | SFrame base key of one start of a track |
 //!
 //! The locator is drawn at random by the room's creator and stands in the ticket. The room key is
@@ -62,6 +67,7 @@ mod call;
 pub mod chunk;
 mod derive;
 mod event;
+pub mod letter;
 pub mod media;
 mod password;
 mod random;
@@ -70,7 +76,7 @@ mod replays;
 mod seal;
 mod secret;
 
-pub use call::{ASK_LIFE, CallError, MAX_ASK_AHEAD, open_ask, open_reply, seal_ask, seal_reply};
+pub use call::{ASK_LIFE, CallError, MAX_ASK_AHEAD, open_ask, open_reply, reopen_ask, seal_ask, seal_reply};
 pub use event::{EventError, MAX_EVENT_AGE, MAX_SEALED_EVENT, check_event, open_event, seal_event};
 pub use media::{OVERHEAD, OpenError, Opened, SealError, Sealed, TrackOpener, TrackSealer};
 pub use password::{PASSPHRASE_BITS, Password, passphrase};

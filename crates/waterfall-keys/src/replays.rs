@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use waterfall_wire::{NodeId, UnixMillis};
+use waterfall_wire::{Ask, NodeId, UnixMillis};
 
-/// Most questions remembered of one asker; each lives 30 s at most, so this is two a second.
+use crate::CallError;
+
+/// Most questions remembered of one asker. Honest ones live a minute at most ([`crate::letter::ASK_LIFE`]),
+/// so this is one a second; none lives longer than two minutes.
 const MAX_PER_ASKER: usize = 64;
-/// Most questions remembered in all: about half a megabyte.
-const MAX_TOTAL: usize = 4_096;
+/// Most questions remembered in all: about a megabyte.
+const MAX_TOTAL: usize = 8_192;
 
 type Nonce = [u8; 16];
 
 /// Why a question is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
+enum Refused {
     Repeated,
     TooMany,
 }
@@ -21,7 +24,7 @@ pub(crate) enum Refused {
 /// Remembers the nonces of questions until they expire, so that none is answered twice.
 ///
 /// Bounded: an asker with 64 live questions is refused any more of them, so nobody can push out
-/// others' questions by asking a lot. At 4 096 in all, the one that expires soonest is forgotten;
+/// others' questions by asking a lot. At 8 192 in all, the one that expires soonest is forgotten;
 /// what that costs is that it could be repeated in the seconds it had left.
 #[derive(Debug, Clone, Default)]
 pub struct Replays {
@@ -43,7 +46,7 @@ impl Replays {
         self.forgotten
     }
 
-    /// How many questions are remembered; at most 4 096.
+    /// How many questions are remembered; at most 8 192.
     #[must_use]
     pub fn len(&self) -> usize {
         self.seen.len()
@@ -55,14 +58,16 @@ impl Replays {
         self.seen.is_empty()
     }
 
+    /// Lets a question in once, as its askers see it.
+    pub(crate) fn take_in(&mut self, ask: &Ask, now: UnixMillis) -> Result<(), CallError> {
+        self.admit(ask.from, ask.nonce, ask.not_after, now).map_err(|refused| match refused {
+            Refused::Repeated => CallError::Repeated,
+            Refused::TooMany => CallError::TooMany,
+        })
+    }
+
     /// Lets a question in once.
-    pub(crate) fn admit(
-        &mut self,
-        from: NodeId,
-        nonce: Nonce,
-        not_after: UnixMillis,
-        now: UnixMillis,
-    ) -> Result<(), Refused> {
+    fn admit(&mut self, from: NodeId, nonce: Nonce, not_after: UnixMillis, now: UnixMillis) -> Result<(), Refused> {
         while self.by_expiry.first().is_some_and(|(expiry, ..)| *expiry <= now) {
             self.forget_first();
         }

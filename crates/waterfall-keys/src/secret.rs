@@ -163,6 +163,11 @@ impl EpochKey {
         SealKey::new(derive(&self.secret, "event seal", &[]))
     }
 
+    /// A further secret, or a part of one: see the table at the head of this crate.
+    pub(crate) fn branch<const N: usize>(&self, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
+        derive(&self.secret, label, context)
+    }
+
     /// SFrame's base key (RFC 9605 §4.4.2) of one start of one track.
     pub(crate) fn media(&self, speaker: &NodeId, kid: Kid, start: &[u8; 16]) -> Zeroizing<[u8; 32]> {
         derive(&self.secret, "media", &[&speaker.0, &kid.0.to_be_bytes(), start])

@@ -5,6 +5,7 @@ mod calls;
 mod chunks;
 mod corpus;
 mod forgery;
+mod letters;
 mod media;
 mod records;
 mod support;

@@ -3,9 +3,9 @@
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use waterfall_wire::{
-    Address, Answer, Ask, AskBody, Candidate, Catalogue, Certified, Charter, Contact, Down, Entry, Have, Header,
-    KeyChunk, Mark, NodeId, NodeRecord, Offer, Owner, Reply, ReplyBody, RoomEvent, Routed, Session, Speakers, Spot,
-    Summary, Ticket, Track, TreeMessage,
+    Address, Answer, Ask, AskBody, Candidate, Catalogue, Certified, Charter, Contact, Doorbell, Down, Entry, Have,
+    Header, KeyChunk, Mark, NodeId, NodeRecord, Offer, Owner, Reply, ReplyBody, Ring, RoomEvent, RoomEventBody, Routed,
+    Session, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
 };
 
 /// A value's fields by name.

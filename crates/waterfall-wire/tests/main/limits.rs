@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use waterfall_wire::{
     AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
-    Ctr, DecodeError, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, LinkMessage,
-    MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE,
-    MAX_CONTACT_LEN, MAX_FAN_OUT, MAX_PATH, MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark, NodeRecord, Offer,
-    Owner, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEventBody, RouteId, Routed, Session, Signed, Speakers,
-    Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
+    Ctr, DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter,
+    LinkMessage, MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE,
+    MAX_CONTACT_LEN, MAX_FAN_OUT, MAX_PATH, MAX_RINGS, MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark,
+    NodeRecord, Offer, Owner, RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEventBody, RouteId, Routed,
+    Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
 };
 
 use crate::samples::{
@@ -161,11 +161,46 @@ fn the_largest_calls_fit_a_routed_call_and_a_letter() {
     assert_fits(&largest_reply());
     let answer = ReplyBody::Answer(Answer { session: largest_session() });
     assert_fits(&Reply { epoch: Epoch(u32::MAX), ..reply(answer) });
-    for signed in [Signed::new(&largest_ask(), &key(1)), Signed::new(&largest_reply(), &key(2))] {
+    let (ask, reply) = (Signed::new(&largest_ask(), &key(1)), Signed::new(&largest_reply(), &key(2)));
+    for (signed, letter) in [(ask.clone(), Letter::Ask(ask)), (reply.clone(), Letter::Reply(reply))] {
         let sealed = vec![7; encode(&signed).len() + SEAL];
-        let routed = assert_fits(&Routed { route: RouteId([7; 16]), sealed });
-        assert_fits_record(RecordKind::Letter, routed.len());
+        assert_fits(&Routed { route: RouteId([7; 16]), sealed });
+        assert_fits_record(RecordKind::Letter, assert_fits(&letter).len());
     }
+    assert_fits_record(RecordKind::Letter, Letter::MAX_LEN);
+}
+
+fn doorbell(rings: u8) -> Doorbell {
+    Doorbell { rings: (0..rings).map(|n| Ring { from: node(n), at: MOMENT }).collect() }
+}
+
+#[test]
+fn doorbells_keep_their_limits() {
+    let most = u8::try_from(MAX_RINGS).unwrap();
+    assert_fits(&doorbell(most));
+    assert_fits_record(RecordKind::Doorbell, Doorbell::MAX_LEN);
+    assert_eq!(refusal(doorbell(most + 1)), "too many rings");
+    let twice = Doorbell { rings: [doorbell(2).rings, doorbell(1).rings].concat() };
+    assert_eq!(refusal(twice), "a node that rings twice");
+}
+
+#[test]
+fn who_rings_takes_the_place_of_the_oldest() {
+    let since = UnixMillis(100);
+    let mut doorbell = Doorbell { rings: vec![] };
+    doorbell.ring(Ring { from: node(0), at: UnixMillis(99) }, UnixMillis(0));
+    for n in 1..=7 {
+        doorbell.ring(Ring { from: node(n), at: UnixMillis(100 + u64::from(n)) }, since);
+    }
+    let order = |doorbell: &Doorbell| doorbell.rings.iter().map(|ring| ring.at.0).collect::<Vec<_>>();
+    assert_eq!(order(&doorbell), [107, 106, 105, 104, 103, 102, 101], "what is over has gone");
+    doorbell.ring(Ring { from: node(3), at: UnixMillis(108) }, since);
+    assert_eq!(order(&doorbell), [108, 107, 106, 105, 104, 102, 101], "once for each node");
+    doorbell.ring(Ring { from: node(8), at: UnixMillis(109) }, since);
+    // The clock of this one is behind everybody's.
+    doorbell.ring(Ring { from: node(9), at: UnixMillis(100) }, since);
+    assert_eq!(order(&doorbell), [109, 108, 107, 106, 105, 104, 102, 100]);
+    assert_fits(&doorbell);
 }
 
 #[test]

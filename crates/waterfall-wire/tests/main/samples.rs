@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use waterfall_wire::{
     AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
-    DecodeError, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, LinkMessage, Mark, NodeId,
-    NodeRecord, Offer, Owner, PROTOCOL_VERSION, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEvent, RoomEventBody,
-    RoomId, RouteId, Routed, Session, Signed, SigningKey, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
-    UnixMillis, Wire, decode, encode,
+    DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter, LetterKind,
+    LinkMessage, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION, RecordKind, Refusal, Reply, ReplyBody, Ring,
+    Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session, Signed, SigningKey, Speakers, Spot, Summary,
+    Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
 };
 
 use crate::describe::{Describe, hex};
@@ -361,7 +361,10 @@ fn streams() -> Vec<Kind> {
     ];
     vec![
         kind::<Catalogue>("catalogue", vec![plain("video and ended audio", catalogue())]),
-        kind::<RoomEvent>("room_event", vec![plain("ended", event(RoomEventBody::Ended)), plain("letter", event(notice()))]),
+        kind::<RoomEvent>(
+            "room_event",
+            vec![plain("ended", event(RoomEventBody::Ended)), plain("letter", event(notice()))],
+        ),
         kind::<Summary>("summary", vec![plain("two spots", summary())]),
         kind::<TreeMessage>("tree_message", tree_messages()),
         kind::<LinkMessage>("link_message", links),

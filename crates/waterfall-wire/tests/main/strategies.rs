@@ -7,11 +7,11 @@ use proptest::option;
 use proptest::prelude::*;
 use waterfall_wire::{
     AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
-    Down, Entry, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, LinkMessage, MAX_CANDIDATES, MAX_CERTIFICATE,
-    MAX_CERTIFICATION, MAX_CHUNK_MESSAGE, MAX_FAN_OUT, MAX_PATH, MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark,
-    NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION, RecordKind, Refusal, Reply, ReplyBody, Role, RoomEvent,
-    RoomEventBody, RoomId, RouteId, Routed, Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
-    UnixMillis,
+    Doorbell, Down, Entry, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter, LetterKind, LinkMessage,
+    MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE, MAX_FAN_OUT, MAX_PATH, MAX_RINGS,
+    MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION,
+    RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session,
+    Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis,
 };
 
 use crate::samples::key;

@@ -83,6 +83,8 @@ impl Driver {
             return false;
         }
         match event.body {
+            // A notice is for its recipient, and is not passed on down the tree.
+            RoomEventBody::Letter { .. } => false,
             RoomEventBody::Ended if self.ended.is_some() => false,
             RoomEventBody::Ended => {
                 self.ended = Some(Instant::now());
