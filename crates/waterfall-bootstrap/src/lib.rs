@@ -20,9 +20,13 @@
 //! # }
 //! ```
 
-use tokio::sync::mpsc;
-use waterfall_signal::{Event, Limits, Mode, Multiaddr, Signal, StartError, Stats, address_to_multiaddr};
-use waterfall_wire::{NodeId, SigningKey};
+use tokio::sync::{mpsc, watch};
+use waterfall_signal::{Mode, Signal, address_to_multiaddr};
+use waterfall_wire::{Address, NodeId, SigningKey};
+
+pub use waterfall_signal::{
+    Limits, Multiaddr, ParseAddressError, Refused, StartError, Stats, Tally, all_interfaces, parse_address,
+};
 
 /// How to start a [`Bootstrap`].
 #[derive(Debug, Clone)]
@@ -83,8 +87,24 @@ impl Config {
 #[derive(Debug)]
 pub struct Bootstrap {
     signal: Signal,
-    /// Kept so that the node can tell of unreachable peers; [`Bootstrap::unreachable`] reads it.
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<waterfall_signal::Event>,
+    addresses: watch::Receiver<Vec<Address>>,
+}
+
+/// Something that an operator wants to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// One of [`Config::peers`] does not answer. It is tried again, with pauses of at most a minute; told once until
+    /// it has answered.
+    PeerUnreachable {
+        /// The address as configured.
+        address: Multiaddr,
+        /// Why, for people.
+        reason: String,
+    },
+    /// [`Bootstrap::addresses`] are others than before: an interface came or went.
+    AddressesChanged,
 }
 
 impl Bootstrap {
@@ -94,7 +114,9 @@ impl Bootstrap {
     /// [`StartError`], which says what to do: a port in use, no network.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (signal, events) = Signal::start(config.signal).await?;
-        Ok(Self { signal, events })
+        let mut addresses = signal.addresses();
+        addresses.mark_unchanged();
+        Ok(Self { signal, events, addresses })
     }
 
     /// This node's name.
@@ -107,19 +129,31 @@ impl Bootstrap {
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
         let Some(peer) = waterfall_signal::peer_id(&self.node_id()) else { return Vec::new() };
-        let addresses = self.signal.addresses();
-        let addresses = addresses.borrow();
-        addresses.iter().filter_map(address_to_multiaddr).map(|a| format!("{a}/p2p/{peer}")).collect()
+        self.addresses.borrow().iter().filter_map(address_to_multiaddr).map(|a| format!("{a}/p2p/{peer}")).collect()
     }
 
-    /// Waits for one of the configured peers to prove unreachable: its address and the reason, for people. Told
-    /// once for each until it has answered; `None` when the node has ended.
-    pub async fn unreachable(&mut self) -> Option<(Multiaddr, String)> {
+    /// Waits for the next [`Event`]; `None` when the node has ended. Nothing is lost when the wait is given up. Events
+    /// that nobody waits for are kept up to a bound (256), then left out; the node runs on.
+    pub async fn event(&mut self) -> Option<Event> {
         loop {
-            if let Event::BootstrapUnreachable { address, reason } = self.events.recv().await? {
-                return Some((address, reason));
+            tokio::select! {
+                event = self.events.recv() => {
+                    if let waterfall_signal::Event::BootstrapUnreachable { address, reason } = event? {
+                        return Some(Event::PeerUnreachable { address, reason });
+                    }
+                }
+                changed = self.addresses.changed() => {
+                    changed.ok()?;
+                    return Some(Event::AddressesChanged);
+                }
             }
         }
+    }
+
+    /// Its name as libp2p writes it, as at the end of its addresses.
+    #[must_use]
+    pub fn peer_id(&self) -> String {
+        waterfall_signal::peer_id(&self.node_id()).map_or_else(String::new, |peer| peer.to_string())
     }
 
     /// What it holds and what it has refused.

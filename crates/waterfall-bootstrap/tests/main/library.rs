@@ -1,10 +1,9 @@
-//! A bootstrap node and those who enter by it, over sockets on 127.0.0.1.
-#![allow(clippy::unwrap_used)]
+//! A bootstrap node inside another program, and those who enter by it.
 
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use waterfall_bootstrap::{Bootstrap, Config};
+use waterfall_bootstrap::{Bootstrap, Config, Event};
 use waterfall_signal::{AskError, Multiaddr, Signal, parse_address};
 use waterfall_wire::{Contact, Envelope, Header, PROTOCOL_VERSION, RecordKind, SigningKey, UnixMillis, encode};
 
@@ -79,6 +78,6 @@ async fn an_unreachable_peer_is_said() {
     let peers = vec![format!("/ip4/127.0.0.1/tcp/{nobody}").parse().unwrap()];
     let config = Config::new(key(6)).listen(loopback()).peers(peers.clone());
     let mut bootstrap = Bootstrap::start(config).await.unwrap();
-    let (address, _) = bootstrap.unreachable().await.unwrap();
+    let Some(Event::PeerUnreachable { address, .. }) = bootstrap.event().await else { panic!("no such event") };
     assert_eq!(address, peers[0]);
 }
