@@ -4,6 +4,7 @@
 mod access;
 mod joining;
 mod leaving;
+mod members;
 mod rooms;
 mod speakers;
 mod support;

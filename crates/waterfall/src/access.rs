@@ -1,6 +1,7 @@
 //! What opens a room, seen from its owner and from its members.
 
 use waterfall_keys::Password;
+use waterfall_keys::openpgp::{Certificate, SecretKey};
 use waterfall_wire::AccessKind;
 
 /// How a room that is being created is guarded. There is no default: openness is chosen.
@@ -12,6 +13,14 @@ pub enum Access {
     /// Whoever has the ticket and the password may enter. A ticket holder can try passwords
     /// without asking anyone, so use a generated one ([`crate::passphrase`]) or a long one.
     Password(Password),
+    /// Whoever has the ticket and the secret key of one of these OpenPGP certificates may enter,
+    /// and the owner. The list is fixed when the room is created.
+    Members {
+        /// The key that the room is certified with; it must be able to sign.
+        owner: SecretKey,
+        /// Who may enter; each certificate must be able to encrypt.
+        members: Vec<Certificate>,
+    },
 }
 
 impl Access {
@@ -19,6 +28,7 @@ impl Access {
         match self {
             Self::Open => AccessKind::Open,
             Self::Password(_) => AccessKind::Password,
+            Self::Members { .. } => AccessKind::Members,
         }
     }
 }
@@ -31,6 +41,14 @@ pub enum Credentials {
     Open,
     /// The room's password.
     Password(Password),
+    /// The secret key of a member's certificate, able to decrypt and to sign.
+    Key(SecretKey),
+}
+
+impl From<SecretKey> for Credentials {
+    fn from(key: SecretKey) -> Self {
+        Self::Key(key)
+    }
 }
 
 impl From<Password> for Credentials {

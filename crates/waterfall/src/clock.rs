@@ -4,8 +4,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use waterfall_wire::UnixMillis;
 
-/// Now, as records and calls are dated.
-pub(crate) fn unix_now() -> UnixMillis {
+/// Now, by this machine's clock, as records and calls are dated and as [`crate::openpgp`] wants to be told.
+#[must_use]
+pub fn unix_now() -> UnixMillis {
     // A clock before 1970 is as wrong as any other; records dated 0 are refused everywhere.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))

@@ -1,6 +1,16 @@
 //! One error type per operation.
 
-use waterfall_wire::AccessKind;
+use waterfall_keys::openpgp;
+use waterfall_wire::{AccessKind, Fingerprint};
+
+fn opened_by(access: AccessKind) -> &'static str {
+    match access {
+        AccessKind::Open => "by its ticket alone; give nothing else",
+        AccessKind::Password => "by a password; give one",
+        AccessKind::Members => "by a member's OpenPGP key; give yours",
+        _ => "in a way that this version does not know; get a newer one",
+    }
+}
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +34,12 @@ pub enum CreateError {
     /// The fan-out is above [`waterfall_wire::MAX_FAN_OUT`].
     #[error("the fan-out is at most 64")]
     FanOut,
+    /// The room key could not be sealed to the members.
+    #[error(transparent)]
+    Members(#[from] openpgp::members::SealMembersError),
+    /// The owner's key cannot certify the room.
+    #[error("the owner's key cannot certify the room: {0}")]
+    Owner(#[source] openpgp::CertifyError),
     /// The room key could not be put under the password.
     #[error("the room key could not be sealed: {0}")]
     Seal(String),
@@ -52,7 +68,7 @@ pub enum JoinError {
     #[error("this stream is over")]
     Ended,
     /// The room wants another kind of credentials.
-    #[error("this room is opened {}", match wants { AccessKind::Open => "by its ticket alone; leave the password out", _ => "by a password; give one" })]
+    #[error("this room is opened {}", opened_by(*wants))]
     WrongCredentials {
         /// What opens it.
         wants: AccessKind,
@@ -60,6 +76,20 @@ pub enum JoinError {
     /// The password does not open the room.
     #[error("the password does not open this room; check it with whoever gave you the ticket")]
     WrongPassword,
+    /// The room is for others: this certificate is not on its list.
+    #[error(
+        "this room is not open to the key {0}; ask its owner to stream to that certificate too, or use another key"
+    )]
+    NotAMember(Fingerprint),
+    /// Who made the room cannot be told: the owner's certification does not hold.
+    #[error("the room's owner is not proven: {0}; ask for a fresh ticket")]
+    Owner(#[source] openpgp::VerifyError),
+    /// The room was made by somebody else than was asked for.
+    #[error("the room was made by {0}, not by the owner that you named")]
+    OtherOwner(Fingerprint),
+    /// The key opens the room but cannot sign, so its holder cannot prove to be a member.
+    #[error("the key cannot certify this node: {0}")]
+    Key(#[source] openpgp::CertifyError),
     /// This node is not welcome.
     #[error("this node was expelled from the room")]
     Expelled,

@@ -33,8 +33,12 @@ mod convert;
 mod driver;
 mod error;
 mod event;
+mod evidence;
 #[cfg(test)]
 mod forgery;
+#[cfg(test)]
+mod intruder;
+mod member;
 mod node;
 mod peer_cache;
 mod publish;
@@ -45,8 +49,11 @@ mod status;
 mod subscribe;
 
 pub use access::{Access, Credentials};
+pub use clock::unix_now;
 pub use error::{CreateError, JoinError, PublishError, SnapshotError, StartError, SubscribeError};
 pub use event::{Event, Events};
+pub use evidence::Evidence;
+pub use member::Member;
 pub use node::{Create, Join, JoinBy, Node, NodeBuilder, generate_key, join};
 pub use publish::{Publisher, TrackSpec, TrackSummary};
 pub use room::{LeaveReport, Room};
@@ -54,12 +61,13 @@ pub use snapshot::{Participant, Snapshot};
 pub use status::{LinkRole, LinkStatus, Status};
 pub use subscribe::{Frames, Item, Select, Track, TrackInfo};
 
+pub use waterfall_keys::openpgp;
 pub use waterfall_keys::{PASSPHRASE_BITS, Password, passphrase};
 pub use waterfall_media::frame::Frame;
 pub use waterfall_signal::{Multiaddr, ParseAddressError, parse_address};
 pub use waterfall_wire::{
-    AccessKind, Codec, Kid as TrackId, NodeId, ParseTicketError, RoomId, SigningKey, Speakers, Ticket,
-    TrackKind as Kind,
+    AccessKind, Codec, Fingerprint, Kid as TrackId, NodeId, ParseTicketError, RoomId, SigningKey, Speakers, Ticket,
+    TrackKind as Kind, UnixMillis,
 };
 
 /// Reading and writing media files, for programs that stream files or record rooms.

@@ -10,10 +10,11 @@ use tokio::task::JoinHandle;
 use waterfall_keys::random;
 use waterfall_media::engine::{self, Engine};
 use waterfall_signal::{Multiaddr, Signal, all_interfaces, parse_address};
-use waterfall_wire::{Address, Contact, MAX_FAN_OUT, NodeId, SigningKey, Speakers, Ticket};
+use waterfall_wire::{Address, Contact, Fingerprint, MAX_FAN_OUT, NodeId, SigningKey, Speakers, Ticket};
 
 use crate::address::dialable;
 use crate::driver;
+use crate::evidence::{self, Evidence};
 use crate::peer_cache::PeerCache;
 use crate::router::Router;
 use crate::snapshot::{self, Snapshot};
@@ -174,6 +175,11 @@ impl Node {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// This node's name in every room.
     #[must_use]
     pub fn id(&self) -> NodeId {
@@ -202,7 +208,7 @@ impl Node {
             node: self.clone(),
             ticket: ticket.clone(),
             credentials: credentials.into(),
-            options: JoinOptions { fan_out: DEFAULT_FAN_OUT, by: JoinBy::Probe },
+            options: JoinOptions { fan_out: DEFAULT_FAN_OUT, by: JoinBy::Probe, owner: None },
         }
     }
 
@@ -216,6 +222,15 @@ impl Node {
         credentials: impl Into<Credentials> + Send,
     ) -> Result<Snapshot, SnapshotError> {
         snapshot::of_ticket(&self.shared, ticket, &credentials.into()).await
+    }
+
+    /// Reads what the DHT holds of a room of members, for checking with other OpenPGP programs: the key chunk
+    /// that this member falls into (or the first), and the owner's certification. Needs no key.
+    ///
+    /// # Errors
+    /// [`JoinError`] when the room cannot be found or is no room of members.
+    pub async fn evidence(&self, ticket: &Ticket, member: Option<&Fingerprint>) -> Result<Evidence, JoinError> {
+        evidence::of_ticket(&self.shared, ticket, member).await
     }
 
     /// Closes the sockets. Rooms that were not left are left without a word.
@@ -298,6 +313,7 @@ pub enum JoinBy {
 pub(crate) struct JoinOptions {
     pub(crate) fan_out: u8,
     pub(crate) by: JoinBy,
+    pub(crate) owner: Option<Fingerprint>,
 }
 
 /// A room about to be joined; see [`Node::join`].
@@ -320,6 +336,13 @@ impl Join {
     /// Serve nobody: the same as a fan-out of 0. For metered or weak uplinks.
     pub fn leaf(self) -> Self {
         self.fan_out(0)
+    }
+
+    /// Enter only if the room was made by the holder of this OpenPGP certificate. Default: by whoever
+    /// gave the ticket away. Rooms that know no members are refused then.
+    pub fn made_by(mut self, owner: Fingerprint) -> Self {
+        self.options.owner = Some(owner);
+        self
     }
 
     /// How to find an open spot. Default: [`JoinBy::Probe`].

@@ -7,8 +7,9 @@ use waterfall_keys::TrackOpener;
 use waterfall_media::forward::GroupId;
 use waterfall_wire::{AccessKind, Contact, NodeId, RoomId, Ticket};
 
-use crate::driver::{Command, Secrets};
+use crate::driver::{Command, Membership, Secrets};
 use crate::event::{Event, Events};
+use crate::member::Member;
 use crate::node::Shared;
 use crate::publish::{Publisher, TrackSpec};
 use crate::snapshot::{self, Snapshot};
@@ -82,6 +83,12 @@ impl Room {
     #[must_use]
     pub fn access(&self) -> AccessKind {
         self.seat.secrets.access()
+    }
+
+    /// Who made the room, as its certified record says; none unless it is a room of members.
+    #[must_use]
+    pub fn owner(&self) -> Option<Member> {
+        self.seat.secrets.membership.as_ref().map(Membership::owner)
     }
 
     /// This node's name in the room.

@@ -58,7 +58,7 @@ pub(crate) async fn of_ticket(
     ticket: &Ticket,
     credentials: &Credentials,
 ) -> Result<Snapshot, SnapshotError> {
-    let secrets = Lookup::open(&shared.signal, ticket, credentials).await?;
+    let secrets = Lookup::open(&shared.signal, &shared.node_id(), ticket, credentials).await?;
     Ok(read(&shared.signal, &secrets).await)
 }
 

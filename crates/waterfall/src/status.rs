@@ -4,6 +4,8 @@ use std::sync::atomic::AtomicU64;
 
 use waterfall_wire::NodeId;
 
+use crate::member::Member;
+
 /// What publishers and subscribers count, each on its own task.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -30,6 +32,8 @@ pub enum LinkRole {
 pub struct LinkStatus {
     /// Who is at the other end.
     pub peer: NodeId,
+    /// Whose node that is, once proven; none in rooms that know no members.
+    pub member: Option<Member>,
     /// What it is to us.
     pub role: LinkRole,
     /// Bytes of media payload sent, each packet once.

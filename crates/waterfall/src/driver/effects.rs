@@ -35,7 +35,7 @@ impl Driver {
             Output::Send { to, message } => self.send(&to, &LinkMessage::Tree(message)),
             Output::Call { to, role, advertised } => {
                 let link = self.registration.next_link();
-                if let Some(old) = self.links.insert(to.node, link, true) {
+                if let Some(old) = self.links.insert(to.node, link, true, self.proof_wanted()) {
                     self.shared.engine.close(old);
                 }
                 let caller = self.caller();
@@ -47,7 +47,7 @@ impl Driver {
             Output::Accept { from, .. } => {
                 let Some(waiting) = self.waiting.remove(&from) else { return };
                 let link = self.registration.next_link();
-                if let Some(old) = self.links.insert(from, link, false) {
+                if let Some(old) = self.links.insert(from, link, false, self.proof_wanted()) {
                     self.shared.engine.close(old);
                 }
                 let caller = self.caller();

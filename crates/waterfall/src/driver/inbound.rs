@@ -5,7 +5,7 @@ use waterfall_media::engine;
 use waterfall_media::forward::LinkId;
 use waterfall_signal::{Responder, Verdict};
 use waterfall_tree::Input;
-use waterfall_wire::{AskBody, Kid, LinkMessage, Refusal, ReplyBody, Routed, decode};
+use waterfall_wire::{AskBody, Kid, LinkMessage, NodeId, Refusal, ReplyBody, Routed, decode};
 
 use super::Driver;
 use super::calls::{self, Waiting};
@@ -82,10 +82,7 @@ impl Driver {
         match event {
             engine::Event::LinkUp { link } => {
                 if let Some(peer) = self.links.peer(link) {
-                    if let Some(link) = self.links.get_mut(&peer) {
-                        link.up = true;
-                    }
-                    self.tree.handle(now, Input::LinkUp { peer });
+                    self.link_up(&peer);
                 }
             }
             engine::Event::LinkDown { link, reason } => {
@@ -118,24 +115,35 @@ impl Driver {
     fn link_message(&mut self, link: LinkId, message: &[u8]) {
         let Some(peer) = self.links.peer(link) else { return };
         match decode::<LinkMessage>(message) {
-            Ok(LinkMessage::Tree(message)) => {
+            Ok(message) => {
+                if let Some(message) = self.unless_unproven(peer, link, message) {
+                    self.take_link_message(peer, message);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a link message was dropped");
+                self.refused += 1;
+            }
+        }
+    }
+
+    /// Does what follows from what a neighbour said.
+    pub(super) fn take_link_message(&mut self, peer: NodeId, message: LinkMessage) {
+        match message {
+            LinkMessage::Tree(message) => {
                 let now = self.now();
                 self.tree.handle(now, Input::Received { from: peer, message });
                 // What follows on the link may depend on what the tree decides.
                 self.drain_tree();
             }
-            Ok(LinkMessage::Catalogue(signed)) => self.take_catalogue(signed, Some(peer)),
-            Ok(LinkMessage::Event(signed)) => match check_event(&self.secrets.epoch_key, &signed, unix_now()) {
+            LinkMessage::Catalogue(signed) => self.take_catalogue(signed, Some(peer)),
+            LinkMessage::Event(signed) => match check_event(&self.secrets.epoch_key, &signed, unix_now()) {
                 Ok(event) => drop(self.take_event(&signed, event)),
                 Err(_) => self.refused += 1,
             },
-            Ok(LinkMessage::Resume(have)) => self.resume(peer, &have),
-            // In rooms that know no members nobody has to prove to be one.
-            Ok(LinkMessage::Credential(_)) => {}
-            Err(error) => {
-                tracing::debug!(%peer, %error, "a link message was dropped");
-                self.refused += 1;
-            }
+            LinkMessage::Resume(have) => self.resume(peer, &have),
+            // Once is enough, and in rooms that know no members nobody has to prove to be one.
+            LinkMessage::Credential(_) => self.refused += 1,
         }
     }
 }

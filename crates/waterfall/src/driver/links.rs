@@ -4,12 +4,24 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use waterfall_media::engine::{LinkStats, Stats};
 use waterfall_media::forward::LinkId;
-use waterfall_wire::NodeId;
+use waterfall_wire::{LinkMessage, NodeId};
 
+use crate::member::Member;
 use crate::status::{LinkRole, LinkStatus};
 
 /// Past links whose figures are kept.
 const PAST: usize = 256;
+
+/// Whether the other end has proved to be a member, in rooms that know members.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    /// It has yet to show its credential.
+    Awaited,
+    /// Its credential is being checked; what it said meanwhile waits here.
+    Checking(Vec<LinkMessage>),
+    /// It is whom it says it is; nobody in particular in a room that knows no members.
+    Given(Option<Member>),
+}
 
 /// A link in use.
 #[derive(Debug)]
@@ -19,6 +31,7 @@ pub(crate) struct Link {
     pub(crate) up: bool,
     /// We called; the peer is the parent's side of it.
     pub(crate) called_by_us: bool,
+    pub(crate) proof: Proof,
     /// The tree lets media flow here.
     pub(crate) feeding: bool,
     /// The other end has said what it has, so sending has begun.
@@ -26,9 +39,14 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// We have called, and the link is not up yet.
+    /// Both ends can talk, and the tree knows of it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.up && matches!(self.proof, Proof::Given(_))
+    }
+
+    /// We have called, and the link is not open yet.
     pub(crate) fn is_calling(&self) -> bool {
-        self.called_by_us && !self.up
+        self.called_by_us && !self.is_open()
     }
 }
 
@@ -45,9 +63,9 @@ pub(crate) struct Links {
 
 impl Links {
     /// Puts a link in the place of any other to the same peer, whose id is returned.
-    pub(crate) fn insert(&mut self, peer: NodeId, id: LinkId, called_by_us: bool) -> Option<LinkId> {
+    pub(crate) fn insert(&mut self, peer: NodeId, id: LinkId, called_by_us: bool, proof: Proof) -> Option<LinkId> {
         let old = self.remove(&peer);
-        self.by_peer.insert(peer, Link { id, up: false, called_by_us, feeding: false, resumed: false });
+        self.by_peer.insert(peer, Link { id, up: false, called_by_us, proof, feeding: false, resumed: false });
         self.peers.insert(id, peer);
         old
     }
@@ -108,6 +126,9 @@ impl Links {
                     (most, self.fed_by) = (fresh, Some(*peer));
                 }
                 fill(status, link);
+                if let Some(Proof::Given(member)) = self.by_peer.get(peer).map(|link| &link.proof) {
+                    status.member.clone_from(member);
+                }
             } else if let Some((_, status)) = self.past.iter_mut().find(|(id, _)| *id == link.link) {
                 fill(status, link);
             }
@@ -121,7 +142,16 @@ impl Links {
 }
 
 fn empty(peer: NodeId, role: LinkRole) -> LinkStatus {
-    LinkStatus { peer, role, media_sent: 0, media_received: 0, duplicates: 0, repair_sent: 0, packets_dropped: 0 }
+    LinkStatus {
+        peer,
+        member: None,
+        role,
+        media_sent: 0,
+        media_received: 0,
+        duplicates: 0,
+        repair_sent: 0,
+        packets_dropped: 0,
+    }
 }
 
 fn fill(status: &mut LinkStatus, link: &LinkStats) {

@@ -10,6 +10,7 @@ mod effects;
 mod inbound;
 mod links;
 mod lookup;
+mod membership;
 mod open;
 mod records;
 mod secrets;
@@ -34,6 +35,7 @@ use waterfall_wire::{Contact, Kid, NodeId, RoomEventBody, Signed, Spot};
 
 use crate::clock::{Stopwatch, unix_now};
 use crate::event::Event;
+use crate::member::Member;
 use crate::node::{JoinBy, Shared};
 use crate::room::LeaveReport;
 use crate::router::{Inbound, Registration};
@@ -46,6 +48,9 @@ use links::Links;
 use records::Records;
 
 pub(crate) use lookup::{Lookup, node_record};
+pub(crate) use membership::Membership;
+#[cfg(test)]
+pub(crate) use open::enter;
 pub(crate) use open::{create, join};
 pub(crate) use secrets::Secrets;
 
@@ -74,6 +79,7 @@ enum Done {
     Called { peer: NodeId, link: LinkId, outcome: Outcome },
     Answered { peer: NodeId, link: LinkId, up: bool },
     Have { peer: NodeId, link: LinkId, have: Vec<(u32, u64)> },
+    Proven { peer: NodeId, link: LinkId, member: Option<Member> },
     Measured(Stats),
     Lingered(LinkId),
 }
@@ -269,6 +275,7 @@ impl Driver {
                     self.say_resume(&peer, have);
                 }
             }
+            Done::Proven { peer, link, member } => self.proven(peer, link, member),
             Done::Measured(stats) => self.measured(&stats),
             Done::Lingered(link) => self.shared.engine.close(link),
         }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::timeout;
-use waterfall_keys::{Locator, RoomKey, chunk, random};
+use waterfall_keys::openpgp::{self, Certificate, SecretKey};
+use waterfall_keys::{EpochKey, Locator, Password, RoomKey, chunk, random};
 use waterfall_tree::{Config, Timestamp, Tree};
-use waterfall_wire::{Charter, Contact, Epoch, KeyChunk, RoomId, SigningKey, Ticket};
+use waterfall_wire::{Charter, Contact, Epoch, KeyChunk, NodeId, Owner, RoomId, SigningKey, Ticket};
 
+use super::membership::Membership;
 use super::{Driver, Lookup, Opening, Outlets, Records, Secrets};
 use crate::clock::{Stopwatch, unix_now};
 use crate::node::{CreateOptions, JoinBy, JoinOptions, Shared};
@@ -24,25 +26,37 @@ const COMMANDS: usize = 64;
 /// Events that wait for a slow reader; beyond that the oldest are dropped and told as lagged.
 const EVENTS: usize = 256;
 
+/// The epoch that every room begins with.
+const FIRST_EPOCH: Epoch = Epoch(0);
+
+/// What a room's access makes of its key.
+struct Constitution {
+    room_key: RoomKey,
+    chunks: Vec<KeyChunk>,
+    owner: Option<Owner>,
+    membership: Option<Membership>,
+}
+
 /// Creates a room with this node as its root.
 pub(crate) async fn create(shared: Arc<Shared>, access: Access, options: CreateOptions) -> Result<Room, CreateError> {
     let owner = SigningKey::from_bytes(&random());
     let room = RoomId(owner.public());
     let locator = Locator::generate();
-    let epoch = Epoch(0);
-    let (room_key, chunks) = room_key(&locator, &room, epoch, &access).await?;
+    let kind = access.kind();
+    let Constitution { room_key, chunks, owner: owner_record, membership } =
+        constitute(&locator, &room, &shared.node_id(), access).await?;
     let charter = Charter {
-        epoch,
-        access: access.kind(),
+        epoch: FIRST_EPOCH,
+        access: kind,
         chunk_count: u16::try_from(chunks.len()).unwrap_or(u16::MAX),
         speakers: options.speakers,
         expelled: Vec::new(),
         delegates: vec![shared.node_id()],
         title: options.title,
     };
-    let secrets = Arc::new(Secrets::new(room, locator, &room_key, charter, Some(owner)));
+    let secrets = Arc::new(Secrets::new(room, locator, &room_key, charter, Some(owner), membership));
     let mut records = Records::default();
-    records.constitute(&secrets, chunks);
+    records.constitute(&secrets, chunks, owner_record);
     let (opening, room) = open(shared, secrets, JoinBy::Probe, Vec::new()).await.ok_or(CreateError::Closed)?;
     let clock = Stopwatch::start();
     // Above anything that an earlier process with this node key has counted.
@@ -54,23 +68,60 @@ pub(crate) async fn create(shared: Arc<Shared>, access: Access, options: CreateO
     Ok(room)
 }
 
-async fn room_key(
+async fn constitute(
     locator: &Locator,
     room: &RoomId,
-    epoch: Epoch,
-    access: &Access,
-) -> Result<(RoomKey, Vec<KeyChunk>), CreateError> {
-    let Access::Password(password) = access else {
-        return Ok((locator.open_room_key(room, epoch), Vec::new()));
+    node: &NodeId,
+    access: Access,
+) -> Result<Constitution, CreateError> {
+    let (room, node) = (*room, *node);
+    let epoch = FIRST_EPOCH;
+    // Argon2 and RSA take their time: not on an async thread.
+    let sealed = match access {
+        Access::Open => {
+            let room_key = locator.open_room_key(&room, epoch);
+            return Ok(Constitution { room_key, chunks: Vec::new(), owner: None, membership: None });
+        }
+        Access::Password(password) => tokio::task::spawn_blocking(move || under_password(epoch, &password)),
+        Access::Members { owner, members } => {
+            tokio::task::spawn_blocking(move || for_members(epoch, &room, &node, &owner, members))
+        }
     };
+    sealed.await.map_err(|_| CreateError::Closed)?
+}
+
+fn under_password(epoch: Epoch, password: &Password) -> Result<Constitution, CreateError> {
     let room_key = RoomKey::generate();
-    let (key, password) = (room_key.clone(), password.clone());
-    let message =
-        tokio::task::spawn_blocking(move || chunk::seal_password(&key, &password, chunk::Argon2Params::default()))
-            .await
-            .map_err(|_| CreateError::Closed)?
-            .map_err(|error| CreateError::Seal(error.to_string()))?;
-    Ok((room_key, vec![KeyChunk { epoch, index: 0, message, recipients: Vec::new() }]))
+    let message = chunk::seal_password(&room_key, password, chunk::Argon2Params::default())
+        .map_err(|error| CreateError::Seal(error.to_string()))?;
+    let chunks = vec![KeyChunk { epoch, index: 0, message, recipients: Vec::new() }];
+    Ok(Constitution { room_key, chunks, owner: None, membership: None })
+}
+
+fn for_members(
+    epoch: Epoch,
+    room: &RoomId,
+    node: &NodeId,
+    key: &SecretKey,
+    mut members: Vec<Certificate>,
+) -> Result<Constitution, CreateError> {
+    let now = unix_now();
+    // The owner may want to come back from another machine.
+    let own = key.certificate();
+    if own.check_recipient(now).is_ok() {
+        members.push(own.clone());
+    }
+    let room_key = RoomKey::generate();
+    let chunks = openpgp::members::seal(&room_key, room, epoch, &members, now)?;
+    let owner = openpgp::certify_owner(room, key, now).map_err(CreateError::Owner)?;
+    let count = u16::try_from(chunks.len()).unwrap_or(u16::MAX);
+    let membership = Membership::new(room, epoch, node, key, own.clone(), count).map_err(CreateError::Owner)?;
+    let epoch_key = EpochKey::derive(&room_key, room, epoch);
+    for chunk in &chunks {
+        let listed = openpgp::members::recipients(chunk, &epoch_key);
+        membership.learn(chunk.index, listed.expect("it was sealed under this key a moment ago"));
+    }
+    Ok(Constitution { room_key, chunks, owner: Some(owner), membership: Some(membership) })
 }
 
 /// Joins a room; returns once a parent has taken us.
@@ -80,7 +131,14 @@ pub(crate) async fn join(
     credentials: &Credentials,
     options: JoinOptions,
 ) -> Result<Room, JoinError> {
-    let secrets = Lookup::open(&shared.signal, ticket, credentials).await?;
+    let secrets = Lookup::open(&shared.signal, &shared.node_id(), ticket, credentials).await?;
+    if let Some(wanted) = options.owner {
+        let owner = secrets.membership.as_ref().map(Membership::owner);
+        let owner = owner.ok_or(JoinError::WrongCredentials { wants: secrets.access() })?;
+        if owner.fingerprint != wanted {
+            return Err(JoinError::OtherOwner(owner.fingerprint));
+        }
+    }
     if secrets.charter.expelled.contains(&shared.node_id()) {
         return Err(JoinError::Expelled);
     }
@@ -88,9 +146,25 @@ pub(crate) async fn join(
     if lookup.entries(&secrets.charter).await.iter().any(|entry| entry.ended) {
         return Err(JoinError::Ended);
     }
-    let secrets = Arc::new(secrets);
-    let (opening, room) =
-        open(shared, secrets, options.by, ticket.entries.clone()).await.ok_or(JoinError::AlreadyJoined)?;
+    let room = enter(shared, Arc::new(secrets), ticket.entries.clone(), &options).await?;
+    let mut status = room.status();
+    let attached = timeout(ATTACH, status.wait_for(|status| status.parent.is_some())).await;
+    match attached {
+        Ok(Ok(_)) => {}
+        Ok(Err(_)) => return Err(JoinError::Closed),
+        Err(_) => return Err(JoinError::NoParent),
+    }
+    Ok(room)
+}
+
+/// Takes part in a room that has been opened, and begins to look for a parent.
+pub(crate) async fn enter(
+    shared: Arc<Shared>,
+    secrets: Arc<Secrets>,
+    known: Vec<Contact>,
+    options: &JoinOptions,
+) -> Result<Room, JoinError> {
+    let (opening, room) = open(shared, secrets, options.by, known).await.ok_or(JoinError::AlreadyJoined)?;
     let clock = Stopwatch::start();
     let me = opening.shared.contact();
     let mut config = Config::default().fan_out(options.fan_out);
@@ -99,13 +173,6 @@ pub(crate) async fn join(
     }
     let tree = Tree::participant(config, me, seed(), Timestamp::ZERO + clock.elapsed());
     tokio::spawn(Driver::new(opening, tree, clock, Records::default()).run());
-    let mut status = room.status();
-    let attached = timeout(ATTACH, status.wait_for(|status| status.parent.is_some())).await;
-    match attached {
-        Ok(Ok(_)) => {}
-        Ok(Err(_)) => return Err(JoinError::Closed),
-        Err(_) => return Err(JoinError::NoParent),
-    }
     Ok(room)
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waterfall_keys::{SealKey, seal_record};
 use waterfall_signal::Signal;
-use waterfall_wire::{Charter, Contact, Entry, KeyChunk, NodeRecord, RecordKey, RecordKind, Salt, SigningKey, Wire};
+use waterfall_wire::{
+    Charter, Contact, Entry, KeyChunk, NodeRecord, Owner, RecordKey, RecordKind, Salt, SigningKey, Wire,
+};
 
 use crate::clock::unix_now;
 use crate::driver::secrets::Secrets;
@@ -20,7 +22,7 @@ const fn refresh(kind: RecordKind) -> Duration {
     Duration::from_secs(match kind {
         RecordKind::Entry => 3 * MINUTE,
         RecordKind::Node => 5 * MINUTE,
-        RecordKind::Charter => 60 * MINUTE,
+        RecordKind::Charter | RecordKind::Owner => 60 * MINUTE,
         _ => 12 * 60 * MINUTE,
     })
 }
@@ -38,6 +40,7 @@ struct Kept {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Plaintext {
     Charter(Charter),
+    Owner(Owner),
     Chunk(KeyChunk),
     Entry(Entry),
     Node(NodeRecord),
@@ -50,9 +53,12 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// The owner's records: charter and key chunks.
-    pub(crate) fn constitute(&mut self, secrets: &Secrets, chunks: Vec<KeyChunk>) {
+    /// The owner's records: charter, key chunks, and in a room of members who the owner is.
+    pub(crate) fn constitute(&mut self, secrets: &Secrets, chunks: Vec<KeyChunk>, owner: Option<Owner>) {
         self.keep(RecordKind::Charter, secrets.locator.charter_salt(), Plaintext::Charter(secrets.charter.clone()));
+        if let Some(owner) = owner {
+            self.keep(RecordKind::Owner, secrets.locator.owner_salt(), Plaintext::Owner(owner));
+        }
         for chunk in chunks {
             let salt = secrets.locator.chunk_salt(chunk.epoch, chunk.index);
             self.keep(RecordKind::KeyChunk, salt, Plaintext::Chunk(chunk));
@@ -110,6 +116,7 @@ impl Kept {
         let locator_seal = || secrets.locator.record_seal(self.kind);
         match &self.plaintext {
             Plaintext::Charter(charter) => self.sealed(charter, &locator_seal(), secrets.owner.as_ref()?),
+            Plaintext::Owner(owner) => self.sealed(owner, &locator_seal(), secrets.owner.as_ref()?),
             Plaintext::Chunk(chunk) => self.sealed(chunk, &locator_seal(), secrets.owner.as_ref()?),
             Plaintext::Entry(entry) => self.sealed(entry, &locator_seal(), node),
             Plaintext::Node(record) => self.sealed(record, &secrets.epoch_key.node_seal(), node),

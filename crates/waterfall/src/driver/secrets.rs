@@ -3,6 +3,8 @@
 use waterfall_keys::{EpochKey, Locator, RoomKey};
 use waterfall_wire::{AccessKind, Address, Charter, Contact, Epoch, NodeId, RoomId, SigningKey, Speakers, Ticket};
 
+use super::membership::Membership;
+
 /// A room that has been opened.
 #[derive(Debug)]
 pub(crate) struct Secrets {
@@ -13,6 +15,8 @@ pub(crate) struct Secrets {
     pub(crate) charter: Charter,
     /// The secret half of the room key pair; only the owner has it.
     pub(crate) owner: Option<SigningKey>,
+    /// In rooms of members.
+    pub(crate) membership: Option<Membership>,
 }
 
 impl Secrets {
@@ -22,10 +26,11 @@ impl Secrets {
         room_key: &RoomKey,
         charter: Charter,
         owner: Option<SigningKey>,
+        membership: Option<Membership>,
     ) -> Self {
         let epoch = charter.epoch;
         let epoch_key = EpochKey::derive(room_key, &room, epoch);
-        Self { room, locator, epoch, epoch_key, charter, owner }
+        Self { room, locator, epoch, epoch_key, charter, owner, membership }
     }
 
     pub(crate) fn access(&self) -> AccessKind {
