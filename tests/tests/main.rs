@@ -5,6 +5,7 @@ mod access;
 mod joining;
 mod leaving;
 mod members;
+mod remembered;
 mod rooms;
 mod speakers;
 mod support;
