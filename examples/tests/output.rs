@@ -4,6 +4,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
+use waterfall::openpgp::{self, Certificate, SecretKey};
+use waterfall::{Access, unix_now};
+use waterfall_examples::local_node;
+
 fn run(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -29,6 +33,33 @@ fn create_room_and_join_password() {
     let [joined, left] = rest[..] else { panic!("{rest:?}") };
     let visitor = joined.strip_prefix("joined: ").unwrap();
     assert_eq!(left, format!("left: {visitor}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn join_openpgp() {
+    let generate = |name| openpgp::generate(name, unix_now(), None, None).unwrap();
+    let (alice, bob) = (generate("Alice <alice@example.org>"), generate("Bob <bob@example.org>"));
+    let folder = tempfile::tempdir().unwrap();
+    let bobs_file = folder.path().join("bob.asc");
+    std::fs::write(&bobs_file, bob.secret.as_bytes()).unwrap();
+
+    let owner = SecretKey::read_all(alice.secret.as_bytes()).unwrap().remove(0);
+    let members = Certificate::read_all(bob.certificate.as_bytes()).unwrap();
+    let node = local_node().await.unwrap();
+    let room = node.create(Access::Members { owner, members }).title("example").await.unwrap();
+    let ticket = room.ticket().to_string();
+    let program = env!("CARGO_BIN_EXE_join_openpgp");
+    let joined = tokio::task::spawn_blocking(move || run(program, &[&ticket, bobs_file.to_str().unwrap()]));
+    assert_eq!(joined.await.unwrap(), "in 'example' of Alice <alice@example.org>\n");
+    room.leave().await;
+    node.close().await;
+}
+
+#[test]
+fn in_process_bootstrap() {
+    let expected = "bob found the room through the bootstrap node\nthe bootstrap node is gone\n\
+                    carol found the room through the ticket\n";
+    assert_eq!(run(env!("CARGO_BIN_EXE_in_process_bootstrap"), &[]), expected);
 }
 
 #[test]

@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     if key.is_locked() {
         // A real app asks for the passphrase; it never takes it as an argument.
         let passphrase = std::env::var("PASSPHRASE").context("the key is locked: set PASSPHRASE")?;
-        key = key.unlock(&Password::from(passphrase))?;
+        key.unlock(&Password::from(passphrase))?;
     }
     let node = local_node().await?;
     let room = node.join(&ticket, key).await?;
