@@ -10,25 +10,18 @@
 //! compression, signatures, nesting, ASCII armor. Costs are summed up and compared with caps
 //! before the first derivation.
 
-use std::io::Write;
-
 use openpgp::crypto::{S2K, SessionKey};
 use openpgp::packet::skesk::SKESK6;
 use openpgp::packet::{SEIP, SKESK};
-use openpgp::parse::{Dearmor, PacketParser, PacketParserBuilder, PacketParserResult, Parse};
-use openpgp::serialize::Serialize;
-use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
-use openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
+use openpgp::parse::PacketParserResult;
 use openpgp::{Packet, crypto};
 use sequoia_openpgp as openpgp;
 use waterfall_wire::MAX_CHUNK_MESSAGE;
 use zeroize::Zeroizing;
 
+use crate::content::{self, AEAD, CIPHER, Encrypted, MAX_AEAD_CHUNK, Malformed, is_known, malformed};
 use crate::{Password, RoomKey, random};
 
-const MAGIC: &[u8; 20] = b"waterfall/room-key/1";
-const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
-const AEAD: AEADAlgorithm = AEADAlgorithm::OCB;
 /// Length of the tag of every AEAD mode in RFC 9580 (§9.6), in bytes.
 const AEAD_TAG: usize = 16;
 
@@ -36,10 +29,6 @@ const AEAD_TAG: usize = 16;
 const MAX_PASSWORD_PACKETS: usize = 4;
 /// Most packets of a message, whatever they are.
 const MAX_PACKETS: usize = 16;
-/// Longest packet that is taken into memory at once, in bytes.
-const MAX_PACKET: u32 = MAX_CHUNK_MESSAGE as u32;
-/// Largest SEIPD chunk that is accepted, in bytes: more would be buffered for nothing.
-const MAX_AEAD_CHUNK: u64 = 64 * 1024;
 
 /// Most memory for a derivation, as the exponent of a power of two in KiB: 256 MiB.
 pub const MAX_MEMORY_EXPONENT: u8 = 18;
@@ -127,19 +116,8 @@ pub fn seal_password(key: &RoomKey, password: &Password, params: Argon2Params) -
     // All parameters are ours and valid, so the derivation's memory is the only thing to fail.
     let skesk = SKESK6::with_password(CIPHER, CIPHER, AEAD, s2k, &session, &openpgp_password(password))
         .map_err(|_| ChunkError::OutOfMemory)?;
-    Ok(write_message(key, skesk, session).expect("writing a small message into memory does not fail"))
-}
-
-fn write_message(key: &RoomKey, skesk: SKESK6, session: SessionKey) -> openpgp::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut message = Message::new(&mut bytes);
-    Packet::from(skesk).serialize(&mut message)?;
-    let message = Encryptor::with_session_key(message, CIPHER, session)?.aead_algo(AEAD).build()?;
-    let mut literal = LiteralWriter::new(message).build()?;
-    literal.write_all(MAGIC)?;
-    literal.write_all(&*key.to_bytes())?;
-    literal.finalize()?;
-    Ok(bytes)
+    let message = content::write(key, &[skesk.into()], session, Encrypted::Aead);
+    Ok(message.expect("writing a small message into memory does not fail"))
 }
 
 /// Unlocks a room key with a password.
@@ -156,11 +134,9 @@ pub fn open_password(message: &[u8], password: &Password) -> Result<RoomKey, Chu
     }
     let mut locks = Vec::new();
     let mut packets = 0;
-    let mut next = PacketParserBuilder::from_bytes(message)
-        .and_then(|builder| builder.dearmor(Dearmor::Disabled).max_packet_size(MAX_PACKET).build())
-        .map_err(malformed)?;
+    let mut next = content::packets(message).map_err(malformed)?;
     // Everything before the encrypted data says how to open it.
-    while let PacketParserResult::Some(parser) = next {
+    while let PacketParserResult::Some(mut parser) = next {
         packets += 1;
         if packets > MAX_PACKETS {
             return Err(ChunkError::Malformed);
@@ -175,7 +151,8 @@ pub fn open_password(message: &[u8], password: &Password) -> Result<RoomKey, Chu
                     return Err(ChunkError::Unsupported);
                 }
                 let session = open_locks(&locks, key_len, password)?;
-                return read_encrypted(parser, &session);
+                parser.decrypt(None, &session).map_err(malformed)?;
+                return Ok(content::read(parser, Encrypted::Aead)?);
             }
             Packet::SEIP(_) => return Err(ChunkError::Unsupported),
             _ => return Err(ChunkError::Malformed),
@@ -223,48 +200,12 @@ fn open_locks(locks: &[SKESK6], key_len: usize, password: &Password) -> Result<S
     Err(ChunkError::WrongPassword)
 }
 
-/// Reads the literal packet in the encrypted data, and to the end of everything: only the end
-/// proves that nothing was cut off.
-fn read_encrypted(mut encrypted: PacketParser<'_>, session: &SessionKey) -> Result<RoomKey, ChunkError> {
-    encrypted.decrypt(None, session).map_err(malformed)?;
-    let mut next = encrypted.recurse().map_err(malformed)?.1;
-    let mut key = None;
-    let mut packets = 0;
-    while let PacketParserResult::Some(mut parser) = next {
-        packets += 1;
-        if packets > MAX_PACKETS {
-            return Err(ChunkError::Malformed);
-        }
-        match &parser.packet {
-            // Depth 1: directly in the encrypted data. A second literal, or one beside it, is none of ours.
-            Packet::Literal(_) if key.is_none() && parser.recursion_depth() == 1 => {
-                key = Some(parse_literal(parser.buffer_unread_content().map_err(malformed)?)?);
-            }
-            Packet::Padding(_) => {}
-            _ => return Err(ChunkError::Malformed),
-        }
-        next = parser.next().map_err(malformed)?.1;
-    }
-    key.ok_or(ChunkError::Malformed)
-}
-
-fn parse_literal(body: &[u8]) -> Result<RoomKey, ChunkError> {
-    let key = body.strip_prefix(MAGIC).and_then(|key| <[u8; 32]>::try_from(key).ok());
-    key.map(RoomKey::from_bytes).ok_or(ChunkError::Malformed)
-}
-
-/// AES with an AEAD mode of RFC 9580: nothing else is worth its code here.
-fn is_known(cipher: SymmetricAlgorithm, aead: AEADAlgorithm) -> bool {
-    use SymmetricAlgorithm::{AES128, AES192, AES256};
-    matches!(cipher, AES128 | AES192 | AES256)
-        && matches!(aead, AEADAlgorithm::EAX | AEADAlgorithm::OCB | AEADAlgorithm::GCM)
-}
-
 fn openpgp_password(password: &Password) -> crypto::Password {
     password.reveal().as_bytes().into()
 }
 
-/// The library's reasons are not for users, and would tell apart what must look alike.
-fn malformed<E>(_: E) -> ChunkError {
-    ChunkError::Malformed
+impl From<Malformed> for ChunkError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
 }

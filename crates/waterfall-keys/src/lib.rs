@@ -16,7 +16,8 @@
 //! | locator | `charter salt` | | 16 | salt of the charter |
 //! | locator | `chunk salt` | epoch (4) ‖ index (2) | 16 | salt of a key chunk |
 //! | locator | `entry salt` | | 16 | salt of entry records |
-//! | locator | `record seal` | record kind (1) | 32 | seal of charters (1), entries (2), key chunks (3) |
+//! | locator | `owner salt` | | 16 | salt of the owner record |
+//! | locator | `record seal` | record kind (1) | 32 | seal of charters (1), entries (2), key chunks (3), owner records (6) |
 //! | locator | `open room key` | room (32) ‖ epoch (4) | 32 | room key of an open room |
 //! | room key | `epoch key` | room (32) ‖ epoch (4) | 32 | epoch key |
 //! | epoch key | `route` | | 16 | names the room in calls |
@@ -25,6 +26,7 @@
 //! | epoch key | `node seal` | | 32 | seal of node records |
 //! | epoch key | `call seal` | | 32 | seal of questions and answers |
 //! | epoch key | `event seal` | | 32 | seal of gossiped events |
+//! | epoch key | `recipients seal` | | 32 | seal of key chunks' lists of recipients |
 //! | epoch key | `letter salt` | recipient (32) ‖ letter kind (1) | 16 | salt of letters |
 //! | epoch key | `letter seal` | recipient (32) | 32 | seal of letters |
 //! | epoch key | `doorbell key` | owner (32) ‖ number (1) | 32 | Ed25519 secret key that writes a doorbell |
@@ -33,8 +35,8 @@
 //! | epoch key | `media` | speaker (32) ‖ KID (4) ‖ start (16) | 32 | SFrame base key of one start of a track |
 //!
 //! The locator is drawn at random by the room's creator and stands in the ticket. The room key is
-//! drawn at random for each epoch and stands in the key chunk ([`chunk`]), or follows from the
-//! locator in an open room.
+//! drawn at random for each epoch and stands in the key chunks, under a password ([`chunk`]) or
+//! under members' OpenPGP keys ([`openpgp::members`]), or follows from the locator in an open room.
 //!
 //! # Seals
 //!
@@ -46,6 +48,7 @@
 //! | question | `waterfall/ask-seal/1` ‖ route (16) | signed statement with an `Ask` |
 //! | answer | `waterfall/reply-seal/1` ‖ route (16) | signed statement with a `Reply` |
 //! | event | `waterfall/event-seal/1` | signed statement with a `RoomEvent` |
+//! | recipients | `waterfall/recipients-seal/1` ‖ index (2) | `Recipients` |
 //!
 //! # Media
 //!
@@ -65,10 +68,12 @@
 
 mod call;
 pub mod chunk;
+mod content;
 mod derive;
 mod event;
 pub mod letter;
 pub mod media;
+pub mod openpgp;
 mod password;
 mod random;
 mod record;

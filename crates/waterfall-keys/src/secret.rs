@@ -55,8 +55,14 @@ impl Locator {
         *derive(&self.0, "entry salt", &[])
     }
 
-    /// What seals records of this kind. Meant for charters, entries and key chunks; what only
-    /// members may read is sealed under [`EpochKey`].
+    /// Salt of the owner record, which lies under the room key pair.
+    #[must_use]
+    pub fn owner_salt(&self) -> Salt {
+        *derive(&self.0, "owner salt", &[])
+    }
+
+    /// What seals records of this kind. Meant for charters, entries, key chunks and owner records;
+    /// what only members may read is sealed under [`EpochKey`].
     #[must_use]
     pub fn record_seal(&self, kind: RecordKind) -> SealKey {
         SealKey::new(derive(&self.0, "record seal", &[&[kind.number()]]))
@@ -166,6 +172,11 @@ impl EpochKey {
     /// A further secret, or a part of one: see the table at the head of this crate.
     pub(crate) fn branch<const N: usize>(&self, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
         derive(&self.secret, label, context)
+    }
+
+    /// What seals key chunks' lists of recipients.
+    pub(crate) fn recipients_seal(&self) -> SealKey {
+        SealKey::new(derive(&self.secret, "recipients seal", &[]))
     }
 
     /// SFrame's base key (RFC 9605 §4.4.2) of one start of one track.

@@ -34,7 +34,7 @@ pub use event::{RoomEvent, RoomEventBody};
 pub use id::{Ctr, Epoch, Kid, NodeId, ParseIdError, RecordKey, RoomId, RouteId, UnixMillis};
 pub use letter::{Doorbell, Letter, LetterKind, MAX_RINGS, Ring};
 pub use link::{Have, LinkMessage};
-pub use record::{AccessKind, Charter, Entry, KeyChunk, MAX_CHUNK_MESSAGE, NodeRecord, Owner, Speakers};
+pub use record::{AccessKind, Charter, Entry, KeyChunk, MAX_CHUNK_MESSAGE, NodeRecord, Owner, Recipients, Speakers};
 pub use sign::{Authored, SignatureError, Signed, SigningKey, StatementError, Verified};
 pub use ticket::{ParseTicketError, Ticket};
 pub use tree::{Down, MAX_FAN_OUT, MAX_PATH, MAX_SPOTS, Mark, Refusal, Spot, Summary, TreeMessage};

@@ -134,9 +134,10 @@ pub struct KeyChunk {
     /// members if nobody falls into this chunk.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub message: Vec<u8>,
-    /// Whose certificates the message is for; empty in a room under a password.
-    #[n(3)]
-    pub recipients: Vec<Fingerprint>,
+    /// Whose certificates the message is for: [`Recipients`], sealed under the epoch key. Empty in a
+    /// room under a password.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub recipients: Vec<u8>,
 }
 
 impl Wire for KeyChunk {
@@ -149,6 +150,19 @@ impl Wire for KeyChunk {
         }
         Ok(())
     }
+}
+
+/// Whose certificates a key chunk's message is for. Travels sealed, in [`KeyChunk::recipients`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Recipients {
+    /// The certificates' fingerprints.
+    #[n(0)]
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+impl Wire for Recipients {
+    const NAME: &'static str = "recipients";
+    const MAX_LEN: usize = KeyChunk::MAX_LEN;
 }
 
 /// Who made a room of members: binds the room key pair to an OpenPGP key. Written under the room key pair.

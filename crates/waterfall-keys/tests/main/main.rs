@@ -2,11 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod certificates;
 mod chunks;
 mod corpus;
+mod fixtures;
 mod forgery;
 mod letters;
 mod media;
+mod members;
 mod records;
+mod secret_keys;
+mod statements;
 mod support;
 mod vectors;

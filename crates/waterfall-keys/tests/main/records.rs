@@ -54,7 +54,12 @@ fn a_record_comes_back() {
 #[test]
 fn the_largest_key_chunk_fits() {
     let kind = RecordKind::KeyChunk;
-    let chunk = KeyChunk { epoch: Epoch(u32::MAX), index: u16::MAX, message: vec![0xff; MAX_CHUNK_MESSAGE], recipients: Vec::new() };
+    let chunk = KeyChunk {
+        epoch: Epoch(u32::MAX),
+        index: u16::MAX,
+        message: vec![0xff; MAX_CHUNK_MESSAGE],
+        recipients: Vec::new(),
+    };
     let (seal, salt) = (locator().record_seal(kind), locator().chunk_salt(chunk.epoch, chunk.index));
     let (key, bytes) = seal_record(&chunk, kind, &seal, salt, &node(9), NOW, later(kind)).unwrap();
     let header = Envelope::open(&bytes, &key, NOW).unwrap();

@@ -1,8 +1,17 @@
 //! Fixed keys and small values that the tests share.
 
+use sequoia_openpgp::cert::CertBuilder;
+use sequoia_openpgp::crypto::S2K;
+use sequoia_openpgp::packet::key::Encrypted;
+use sequoia_openpgp::serialize::SerializeInto;
+use sequoia_openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
+use sequoia_openpgp::{Packet, Profile};
 use waterfall_keys::chunk::Argon2Params;
+use waterfall_keys::openpgp::{Certificate, Holder};
 use waterfall_keys::{EpochKey, RoomKey, TrackOpener, TrackSealer};
 use waterfall_wire::{Epoch, Kid, RoomId, SigningKey};
+
+use crate::fixtures::NOW;
 
 pub(crate) fn room() -> RoomId {
     RoomId([0x52; 32])
@@ -40,4 +49,24 @@ pub(crate) fn each_byte_flipped(bytes: &[u8]) -> impl Iterator<Item = (usize, Ve
         altered[at] ^= 1 << (at % 8);
         (at, altered)
     })
+}
+
+/// The holder of a certificate made under any name whatever.
+pub(crate) fn certificate_named(name: &str) -> Holder {
+    let at = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(NOW.0);
+    let (cert, _) = CertBuilder::new().set_creation_time(at).add_userid(name).generate().unwrap();
+    Certificate::read_all(&cert.to_vec().unwrap()).unwrap()[0].holder(NOW)
+}
+
+/// A key that says what unlocking it costs, and holds nothing: nobody must get as far as to try.
+pub(crate) fn key_under_argon2(exponent: u8, passes: u8, lanes: u8) -> Vec<u8> {
+    let at = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(NOW.0);
+    let builder = CertBuilder::new().set_profile(Profile::RFC9580).unwrap().set_creation_time(at);
+    let (cert, _) = builder.add_userid("Costly").generate().unwrap();
+    let s2k = S2K::Argon2 { salt: [1; 16], t: passes, p: lanes, m: exponent };
+    let (cipher, aead) = (SymmetricAlgorithm::AES256, AEADAlgorithm::OCB);
+    let secret = Encrypted::new_aead(s2k, cipher, aead, vec![2; 15].into(), vec![3; 48].into());
+    let public = cert.primary_key().key().clone();
+    let key = Packet::from(public.add_secret(secret.into()).0);
+    cert.insert_packets([key]).unwrap().0.as_tsk().to_vec().unwrap()
 }

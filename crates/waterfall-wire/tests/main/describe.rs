@@ -4,8 +4,8 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use waterfall_wire::{
     Address, Answer, Ask, AskBody, Candidate, Catalogue, Certified, Charter, Contact, Doorbell, Down, Entry, Have,
-    Header, KeyChunk, Mark, NodeId, NodeRecord, Offer, Owner, Reply, ReplyBody, Ring, RoomEvent, RoomEventBody, Routed,
-    Session, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
+    Header, KeyChunk, Mark, NodeId, NodeRecord, Offer, Owner, Recipients, Reply, ReplyBody, Ring, RoomEvent,
+    RoomEventBody, Routed, Session, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
 };
 
 /// A value's fields by name.
@@ -120,7 +120,13 @@ impl Describe for Entry {
 impl Describe for KeyChunk {
     fn describe(&self) -> Value {
         json!({ "epoch": self.epoch.0, "index": self.index, "message": hex(&self.message),
-            "recipients": self.recipients.iter().map(|r| hex(r.as_bytes())).collect::<Vec<_>>() })
+            "recipients": hex(&self.recipients) })
+    }
+}
+
+impl Describe for Recipients {
+    fn describe(&self) -> Value {
+        json!({ "fingerprints": self.fingerprints.iter().map(|one| hex(one.as_bytes())).collect::<Vec<_>>() })
     }
 }
 

@@ -7,8 +7,8 @@ use waterfall_wire::{
     Ctr, DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter,
     LinkMessage, MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE,
     MAX_CONTACT_LEN, MAX_FAN_OUT, MAX_PATH, MAX_RINGS, MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark,
-    NodeRecord, Offer, Owner, RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEventBody, RouteId, Routed,
-    Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
+    NodeRecord, Offer, Owner, Recipients, RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEventBody, RouteId,
+    Routed, Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
 };
 
 use crate::samples::{
@@ -55,7 +55,7 @@ fn largest_entry() -> Entry {
 }
 
 fn largest_chunk() -> KeyChunk {
-    let recipients = vec![fingerprint(32); 8];
+    let recipients = vec![7; 300];
     KeyChunk { epoch: Epoch(u32::MAX), index: u16::MAX, message: vec![7; MAX_CHUNK_MESSAGE], recipients }
 }
 
@@ -331,8 +331,10 @@ fn entries_and_node_records_keep_their_limits() {
     let long = Certified { signature: vec![7; MAX_CERTIFICATION + 1], ..largest_certified() };
     assert_eq!(refusal(Owner { certified: long.clone() }), "the certification is too long");
     assert_eq!(refusal(LinkMessage::Credential(long)), "the certification is too long");
-    let rest = KeyChunk { message: vec![], recipients: vec![fingerprint(32); 300], ..largest_chunk() };
+    let rest = KeyChunk { message: vec![], recipients: vec![7; KeyChunk::MAX_LEN], ..largest_chunk() };
     assert!(matches!(decode::<KeyChunk>(&encode(&rest)), Err(DecodeError::TooLong { .. })));
+    let many = Recipients { fingerprints: vec![fingerprint(32); 300] };
+    assert!(matches!(decode::<Recipients>(&encode(&many)), Err(DecodeError::TooLong { .. })));
 }
 
 #[test]
@@ -346,9 +348,9 @@ fn fingerprints_have_20_or_32_bytes() {
         assert_eq!(known.to_string(), "FE".repeat(len));
         assert_eq!("fE".repeat(len).parse::<Fingerprint>(), Ok(known));
     }
-    // [epoch, index, message, [fingerprint of 21 bytes]]
-    let odd = [&[0x84, 0x00, 0x00, 0x40, 0x81, 0x55][..], &[7; 21]].concat();
-    assert_eq!(decode::<KeyChunk>(&odd), Err(DecodeError::Malformed { name: KeyChunk::NAME }));
+    // [[fingerprint of 21 bytes]]
+    let odd = [&[0x81, 0x81, 0x55][..], &[7; 21]].concat();
+    assert_eq!(decode::<Recipients>(&odd), Err(DecodeError::Malformed { name: Recipients::NAME }));
 }
 
 #[test]

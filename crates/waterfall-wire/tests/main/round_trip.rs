@@ -27,6 +27,9 @@ proptest! {
     fn key_chunks(value in any_legal::key_chunk()) { assert_round_trip(&value); }
 
     #[test]
+    fn recipients(value in any_legal::recipients()) { assert_round_trip(&value); }
+
+    #[test]
     fn owners(value in any_legal::owner()) { assert_round_trip(&value); }
 
     #[test]

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use waterfall_wire::{
     AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
     DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter, LetterKind,
-    LinkMessage, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION, RecordKind, Refusal, Reply, ReplyBody, Ring,
-    Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session, Signed, SigningKey, Speakers, Spot, Summary,
-    Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
+    LinkMessage, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION, Recipients, RecordKind, Refusal, Reply,
+    ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session, Signed, SigningKey, Speakers,
+    Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
 };
 
 use crate::describe::{Describe, hex};
@@ -100,8 +100,12 @@ pub(crate) fn fingerprint(len: usize) -> Fingerprint {
     Fingerprint::new(&vec![0xfe; len]).unwrap()
 }
 
-pub(crate) fn key_chunk(recipients: Vec<Fingerprint>) -> KeyChunk {
+pub(crate) fn key_chunk(recipients: Vec<u8>) -> KeyChunk {
     KeyChunk { epoch: Epoch(3), index: 0, message: vec![0xc3; 40], recipients }
+}
+
+pub(crate) fn recipients() -> Recipients {
+    Recipients { fingerprints: vec![fingerprint(20), fingerprint(32)] }
 }
 
 pub(crate) fn certified() -> Certified {
@@ -265,10 +269,11 @@ fn records() -> Vec<Kind> {
         ),
         kind::<KeyChunk>(
             "key_chunk",
-            vec![
-                plain("under a password", key_chunk(vec![])),
-                plain("for two members", key_chunk(vec![fingerprint(20), fingerprint(32)])),
-            ],
+            vec![plain("under a password", key_chunk(vec![])), plain("for members", key_chunk(vec![0x5e; 60]))],
+        ),
+        kind::<Recipients>(
+            "recipients",
+            vec![plain("two", recipients()), plain("nobody", Recipients { fingerprints: vec![] })],
         ),
         kind::<Owner>("owner", vec![plain("certified", Owner { certified: certified() })]),
         kind::<NodeRecord>("node_record", vec![plain("relay", node_record()), plain("root alone", root)]),

@@ -10,8 +10,8 @@ use waterfall_wire::{
     Doorbell, Down, Entry, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter, LetterKind, LinkMessage,
     MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE, MAX_FAN_OUT, MAX_PATH, MAX_RINGS,
     MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION,
-    RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session,
-    Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis,
+    Recipients, RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed,
+    Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis,
 };
 
 use crate::samples::key;
@@ -121,14 +121,17 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
 
 pub(crate) fn key_chunk() -> impl Strategy<Value = KeyChunk> {
     // A long message leaves room for few recipients.
-    let sizes =
-        prop_oneof![(0..300_usize, vec(fingerprint(), 0..=200)), (Just(MAX_CHUNK_MESSAGE), vec(fingerprint(), 0..=8))];
+    let sizes = prop_oneof![(0..300_usize, 0..=7_000_usize), (Just(MAX_CHUNK_MESSAGE), 0..=300_usize)];
     (any::<u32>(), any::<u16>(), sizes, any::<u8>()).prop_map(|(epoch, index, (length, recipients), fill)| KeyChunk {
         epoch: Epoch(epoch),
         index,
         message: vec![fill; length],
-        recipients,
+        recipients: vec![fill; recipients],
     })
+}
+
+pub(crate) fn recipients() -> impl Strategy<Value = Recipients> {
+    vec(fingerprint(), 0..=200).prop_map(|fingerprints| Recipients { fingerprints })
 }
 
 fn fingerprint() -> impl Strategy<Value = Fingerprint> {
