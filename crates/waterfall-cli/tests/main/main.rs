@@ -3,5 +3,6 @@
 
 mod bad_input;
 mod demo;
+mod state;
 mod stream_and_watch;
 mod support;
