@@ -33,10 +33,18 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Show who is in a room and who feeds whom.
     Graph(GraphArgs),
+    /// Show what a ticket says.
+    Ticket(TicketArgs),
     /// Run a bootstrap node, a speaker and many viewers on this machine, and check every frame.
     Demo(DemoArgs),
     /// Measure this machine: joins, forwarding.
     Bench(BenchArgs),
+    /// Look at this machine and its network: what works, what does not, what to do.
+    Doctor(DoctorArgs),
+    /// Print the completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command.
+    Man(ManArgs),
 }
 
 /// How to reach others.
@@ -114,6 +122,14 @@ pub(crate) struct StreamArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub wait: u32,
 
+    /// Show the ticket as a QR code, too.
+    #[arg(long)]
+    pub qr: bool,
+
+    /// Write the ticket to this file, too; only this user can read it.
+    #[arg(long, value_name = "FILE")]
+    pub ticket_file: Option<PathBuf>,
+
     /// Write a line for each frame as published: track, index, timestamp, size, SHA-256.
     #[arg(long, value_name = "FILE")]
     pub frame_log: Option<PathBuf>,
@@ -174,6 +190,10 @@ pub(crate) struct GraphArgs {
     /// The ticket; '-' reads it from standard input, '@FILE' from a file.
     pub ticket: String,
 
+    /// List every leaf, also in rooms of more than 40.
+    #[arg(long)]
+    pub all: bool,
+
     /// What opens the room. Default: by the ticket; a password is asked for when the room wants one.
     #[command(flatten)]
     pub access: AccessArgs,
@@ -181,6 +201,51 @@ pub(crate) struct GraphArgs {
     /// How to reach others.
     #[command(flatten)]
     pub network: NetworkArgs,
+}
+
+/// `waterfall ticket`.
+#[derive(Debug, Args)]
+pub(crate) struct TicketArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: TicketCommand,
+}
+
+/// What can be done with a ticket.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TicketCommand {
+    /// Show which room it names, what opens the room and whom it asks first.
+    Show {
+        /// The ticket; '-' reads it from standard input, '@FILE' from a file.
+        ticket: String,
+
+        /// Show it as a QR code, too.
+        #[arg(long, conflicts_with = "json")]
+        qr: bool,
+    },
+}
+
+/// `waterfall doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// How others would be reached.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// `waterfall completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `waterfall man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write a page for each command into this folder, which is made if need be.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `waterfall demo`.

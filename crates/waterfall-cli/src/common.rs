@@ -1,10 +1,10 @@
-//! What several commands share: the node, passwords, tickets, interrupts.
+//! What several commands share: the node, passwords, tickets.
 
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 use anyhow::Context;
-use waterfall::{Access, AccessKind, Credentials, Node, Password, Ticket, parse_address};
+use waterfall::{Access, AccessKind, Credentials, Multiaddr, Node, Password, Ticket, parse_address};
 use zeroize::Zeroizing;
 
 use crate::cli::{AccessArgs, NetworkArgs};
@@ -17,12 +17,7 @@ const MAX_TEXT: u64 = 64 * 1024;
 
 /// Starts a node as the command line wants it.
 pub(crate) async fn start_node(args: &NetworkArgs) -> Result<Node, Failure> {
-    let bootstrap = args
-        .bootstrap
-        .iter()
-        .map(|text| parse_address(text).map_err(|error| Failure::Usage(format!("--bootstrap: {error}"))))
-        .collect::<Result<Vec<_>, _>>()?
-        .concat();
+    let bootstrap = bootstrap_addresses(args)?.into_iter().flat_map(|(_, addresses)| addresses);
     let mut builder = Node::builder()
         .listen(args.listen.iter().copied())
         .port(args.port)
@@ -32,6 +27,15 @@ pub(crate) async fn start_node(args: &NetworkArgs) -> Result<Node, Failure> {
         builder = builder.state_dir(folder);
     }
     Ok(builder.start().await?)
+}
+
+/// The well-known peers as named, each with its addresses.
+pub(crate) fn bootstrap_addresses(args: &NetworkArgs) -> Result<Vec<(String, Vec<Multiaddr>)>, Failure> {
+    let parse = |text: &String| match parse_address(text) {
+        Ok(addresses) => Ok((text.clone(), addresses)),
+        Err(error) => Err(Failure::Usage(format!("--bootstrap: {error}"))),
+    };
+    args.bootstrap.iter().map(parse).collect()
 }
 
 /// How a room that is being created is guarded.
@@ -110,20 +114,4 @@ pub(crate) fn ticket(argument: &str) -> Result<Ticket, Failure> {
         None => Zeroizing::new(argument.to_owned()),
     };
     text.parse().map_err(|error| Failure::Usage(format!("that is no ticket: {error}")))
-}
-
-/// Resolves when the user wants to stop: Ctrl-C, or a polite kill.
-pub(crate) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        if let Ok(mut terminate) = terminate {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use waterfall::{JoinError, SnapshotError};
 
+/// The exit code after an interrupt: 128 and SIGINT's number, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Why the program ends without success.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -32,7 +35,7 @@ impl Failure {
         match self {
             Self::Error(error) => ExitCode::from(join_error(error).map_or(1, code_of_join)),
             Self::Usage(_) => ExitCode::from(2),
-            Self::Interrupted => ExitCode::from(130),
+            Self::Interrupted => ExitCode::from(INTERRUPTED),
         }
     }
 

@@ -4,14 +4,22 @@ mod bench;
 mod cli;
 mod common;
 mod demo;
+mod doctor;
 mod exit;
 mod frame_log;
 mod graph;
+mod interrupt;
+mod live;
+mod news;
 mod output;
+mod qr;
 mod recorder;
+mod screen;
+mod shell;
 mod source;
 mod state;
 mod stream;
+mod ticket;
 mod view;
 mod watch;
 
@@ -45,7 +53,11 @@ fn main() -> ExitCode {
 fn start_logging(filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::Usage(format!("--log {filter}: {error}; try error, warn, info or debug")))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(screen::Log)
+        .with_ansi(console::colors_enabled_stderr())
+        .init();
     Ok(())
 }
 
@@ -54,7 +66,11 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stream(args) => Box::pin(stream::run(args, cli.json)).await,
         Command::Watch(args) => Box::pin(watch::run(args, cli.json)).await,
         Command::Graph(args) => Box::pin(graph::run(args, cli.json)).await,
+        Command::Ticket(args) => ticket::run(&args, cli.json),
         Command::Demo(args) => Box::pin(demo::run(args, cli.json)).await,
         Command::Bench(args) => Box::pin(bench::run(args, cli.json)).await,
+        Command::Doctor(args) => Box::pin(doctor::run(args, cli.json)).await,
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     }
 }

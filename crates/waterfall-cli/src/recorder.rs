@@ -98,6 +98,17 @@ impl Recorder {
         written.map_err(|error| cannot(&self.path, &error))
     }
 
+    /// The file's name and how many bytes it has by now; none for a pipe.
+    pub(crate) fn size(&self) -> Option<(String, u64)> {
+        match &self.output {
+            Output::Pipe(_) => None,
+            // A size that cannot be read is nothing to stop for.
+            Output::File(working, _) => {
+                Some((self.path.display().to_string(), std::fs::metadata(working).map_or(0, |file| file.len())))
+            }
+        }
+    }
+
     /// Finishes the file and gives it its name.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let path = self.path;

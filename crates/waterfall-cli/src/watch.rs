@@ -1,23 +1,23 @@
 //! `waterfall watch`: receive a room's tracks; count, log, save or pipe them.
 
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::time::{MissedTickBehavior, interval, sleep};
-use waterfall::{Event, JoinBy, NodeId, Room, RoomId, Status};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use waterfall::{Credentials, JoinBy, Node, NodeId, Room, RoomId, Status, Ticket};
 
 use crate::cli::{JoinByArg, WatchArgs};
-use crate::common::{credentials, interrupted, start_node, ticket};
+use crate::common::{credentials, start_node, ticket};
 use crate::exit::Failure;
 use crate::frame_log::{Entry, FrameLog};
+use crate::interrupt::interrupted;
+use crate::live::{self, Display, Watching, words};
+use crate::news::News;
 use crate::output::{print_json, say};
 use crate::recorder::{Recorder, Target};
 use crate::view::{Seen, Tally, View};
 
-/// How long a viewer without a way to the speaker waits for one. A speaker that restarts its
-/// network is back within this; one that crashed is not.
-const SPEAKER_GONE: Duration = Duration::from_secs(20);
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
 /// What `watch --json` prints, one per line.
@@ -62,9 +62,15 @@ pub(crate) enum Line {
 
 /// Watches until the stream ends, the time is over or the user interrupts.
 pub(crate) async fn run(args: WatchArgs, json: bool) -> Result<(), Failure> {
-    let to_stdout = args.out.as_deref().is_some_and(|out| out.as_os_str() == "-");
-    if json && to_stdout {
-        return Err(Failure::Usage("--json and --out - both want standard output; choose one".into()));
+    if args.out.as_deref().is_some_and(|out| out.as_os_str() == "-") {
+        if json {
+            return Err(Failure::Usage("--json and --out - both want standard output; choose one".into()));
+        }
+        if std::io::stdout().is_terminal() {
+            return Err(Failure::Usage(
+                "--out - would fill the terminal with bytes; pipe it into a player: … --out - | mpv -".into(),
+            ));
+        }
     }
     let ticket = ticket(&args.ticket)?;
     let credentials = credentials(&args.access, &ticket)?;
@@ -72,26 +78,14 @@ pub(crate) async fn run(args: WatchArgs, json: bool) -> Result<(), Failure> {
     let log = args.frame_log.as_deref().map(FrameLog::create).transpose()?;
     let began = Instant::now();
     let node = start_node(&args.network).await?;
-    let by = match args.join_by {
-        JoinByArg::Probe => JoinBy::Probe,
-        JoinByArg::Walk => JoinBy::Walk,
-    };
-    if !json {
-        say(format_args!("Looking for the room…"));
-    }
-    let joining = node.join(&ticket, credentials).fan_out(args.network.fan_out).by(by);
-    let joined = tokio::select! {
-        joined = joining.into_future() => joined.map_err(Failure::from),
-        () = interrupted() => Err(Failure::Interrupted),
-    };
-    let room = match joined {
+    let room = match join(&node, &ticket, credentials, &args, json).await {
         Ok(room) => room,
         Err(failure) => {
             node.close().await;
             return Err(failure);
         }
     };
-    let mut watcher = Watcher { room: room.clone(), began, json, target, recorder: None, log, tally: Tally::default() };
+    let mut watcher = Watcher::new(room.clone(), began, json, target, log);
     let result = tokio::select! {
         result = watcher.run(args.relay) => result,
         () = interrupted() => Err(Failure::Interrupted),
@@ -105,6 +99,27 @@ pub(crate) async fn run(args: WatchArgs, json: bool) -> Result<(), Failure> {
     result.and(saved).and(told)
 }
 
+async fn join(
+    node: &Node,
+    ticket: &Ticket,
+    credentials: Credentials,
+    args: &WatchArgs,
+    json: bool,
+) -> Result<Room, Failure> {
+    if !json {
+        say(format_args!("Looking for the room…"));
+    }
+    let by = match args.join_by {
+        JoinByArg::Probe => JoinBy::Probe,
+        JoinByArg::Walk => JoinBy::Walk,
+    };
+    let joining = node.join(ticket, credentials).fan_out(args.network.fan_out).by(by);
+    tokio::select! {
+        joined = joining.into_future() => Ok(joined?),
+        () = interrupted() => Err(Failure::Interrupted),
+    }
+}
+
 async fn over(duration: Option<u64>) {
     match duration {
         Some(seconds) => sleep(Duration::from_secs(seconds)).await,
@@ -112,10 +127,17 @@ async fn over(duration: Option<u64>) {
     }
 }
 
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 struct Watcher {
     room: Room,
     began: Instant,
     json: bool,
+    display: Option<Display>,
     target: Option<Target>,
     recorder: Option<Recorder>,
     log: Option<FrameLog>,
@@ -123,28 +145,30 @@ struct Watcher {
 }
 
 impl Watcher {
+    fn new(room: Room, began: Instant, json: bool, target: Option<Target>, log: Option<FrameLog>) -> Self {
+        let display = Some(Display::new(json));
+        Self { room, began, json, display, target, recorder: None, log, tally: Tally::default() }
+    }
+
     async fn run(&mut self, relay: bool) -> Result<(), Failure> {
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if self.json {
             let (id, room, title) = (self.room.node_id(), self.room.id(), self.room.title().to_owned());
             print_json(&Line::Joined { id, room, title, ms })?;
         } else {
-            say(format_args!("In the room after {ms} ms; waiting for the stream."));
+            say(format_args!("In the room after {ms} ms."));
         }
-        let mut events = self.room.events();
-        let mut gone = Patience::default();
-        if relay {
-            return self.relay(events, gone).await;
-        }
-        let mut view = tokio::select! {
-            view = View::open(&self.room, self.began) => view?,
-            () = speaker_gone(&mut events, &mut gone) => return Err(the_speaker_is_gone()),
-        };
+        let mut news = News::new(&self.room, self.json);
+        if relay { self.relay(&mut news).await } else { self.view(&mut news).await }
+    }
+
+    /// Receives until all tracks have ended.
+    async fn view(&mut self, news: &mut News) -> Result<(), Failure> {
+        let mut view = self.open(news).await?;
         if let Some(target) = self.target.take() {
             self.recorder = Some(target.start(view.tracks())?);
         }
-        let mut status_tick = interval(STATUS_EVERY);
-        status_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut status_tick, mut display_tick) = (every(STATUS_EVERY), every(live::EVERY));
         loop {
             tokio::select! {
                 seen = view.next() => match seen {
@@ -152,7 +176,8 @@ impl Watcher {
                     None => break,
                 },
                 _ = status_tick.tick() => self.report()?,
-                () = speaker_gone(&mut events, &mut gone) => return Err(the_speaker_is_gone()),
+                _ = display_tick.tick() => self.show(true),
+                gone = news.speaker_gone() => return Err(gone),
             }
             self.tally.clone_from(view.tally());
         }
@@ -162,16 +187,33 @@ impl Watcher {
         Ok(())
     }
 
+    /// Waits for the first tracks.
+    async fn open(&mut self, news: &mut News) -> Result<View, Failure> {
+        let room = self.room.clone();
+        let opening = View::open(&room, self.began);
+        tokio::pin!(opening);
+        let mut display_tick = every(live::EVERY);
+        loop {
+            tokio::select! {
+                view = &mut opening => return Ok(view?),
+                _ = display_tick.tick() => self.show(true),
+                gone = news.speaker_gone() => return Err(gone),
+            }
+        }
+    }
+
     /// Forwards until the room ends.
-    async fn relay(&self, mut events: waterfall::Events, mut gone: Patience) -> Result<(), Failure> {
-        let mut status_tick = interval(STATUS_EVERY);
-        let ended = self.room.ended();
+    async fn relay(&mut self, news: &mut News) -> Result<(), Failure> {
+        let (mut status_tick, mut display_tick) = (every(STATUS_EVERY), every(live::EVERY));
+        let room = self.room.clone();
+        let ended = room.ended();
         tokio::pin!(ended);
         loop {
             tokio::select! {
                 () = &mut ended => return Ok(()),
                 _ = status_tick.tick() => self.report()?,
-                () = speaker_gone(&mut events, &mut gone) => return Err(the_speaker_is_gone()),
+                _ = display_tick.tick() => self.show(false),
+                gone = news.speaker_gone() => return Err(gone),
             }
         }
     }
@@ -187,15 +229,12 @@ impl Watcher {
                     recorder.write(track, &frame)?;
                 }
             }
-            Seen::Gap { track, frames, at } => {
+            // People see the count; a line for each would flood them where the network is bad.
+            Seen::Gap { track, frames, at } if self.json => {
                 let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-                let track = view.tracks()[track].id;
-                if self.json {
-                    print_json(&Line::Gap { track, frames, at_ms })?;
-                } else {
-                    say(format_args!("{frames} frames are missing after {:.3} s.", at.as_secs_f64()));
-                }
+                print_json(&Line::Gap { track: view.tracks()[track].id, frames, at_ms })?;
             }
+            Seen::Gap { .. } => {}
         }
         Ok(())
     }
@@ -208,8 +247,22 @@ impl Watcher {
         Ok(())
     }
 
-    /// Finishes the files.
+    fn show(&mut self, views: bool) {
+        let Some(display) = &mut self.display else { return };
+        let status = self.room.status().borrow().clone();
+        let watching = Watching {
+            title: self.room.title(),
+            status: &status,
+            tally: views.then_some(&self.tally),
+            time: self.began.elapsed(),
+            file: self.recorder.as_ref().and_then(Recorder::size),
+        };
+        display.show(&status, &watching);
+    }
+
+    /// Finishes the files, and the live view with them.
     fn save(&mut self) -> Result<(), Failure> {
+        self.display = None;
         if let Some(recorder) = self.recorder.take() {
             recorder.finish()?;
         }
@@ -227,34 +280,13 @@ impl Watcher {
         } else {
             let forwarded: u64 = status.links.iter().map(|link| link.media_sent).sum();
             say(format_args!(
-                "{} frames received, {} missing; {} bytes received, {forwarded} bytes forwarded.",
-                tally.frames_received, tally.frames_missing, tally.bytes
+                "{} received, {} missing; {} received, {} forwarded.",
+                words::count(tally.frames_received, "frame", "frames"),
+                words::number(tally.frames_missing),
+                words::bytes(tally.bytes),
+                words::bytes(forwarded)
             ));
         }
         Ok(())
-    }
-}
-
-fn the_speaker_is_gone() -> Failure {
-    Failure::sentence("the speaker is gone: nothing has come from there for a while, nor word that the stream is over")
-}
-
-/// Since when there is no way to the speaker; survives being cancelled.
-#[derive(Default)]
-struct Patience(Option<Instant>);
-
-/// Resolves when there has been no way to the speaker for too long.
-async fn speaker_gone(events: &mut waterfall::Events, patience: &mut Patience) {
-    loop {
-        let left = patience.0.map(|since| SPEAKER_GONE.saturating_sub(since.elapsed()));
-        tokio::select! {
-            event = events.next() => match event {
-                Some(Event::RootLost) => { patience.0.get_or_insert_with(Instant::now); }
-                Some(Event::RootFound | Event::ParentChanged { .. }) => patience.0 = None,
-                Some(_) => {}
-                None => std::future::pending().await,
-            },
-            () = sleep(left.unwrap_or_default()), if left.is_some() => return,
-        }
     }
 }

@@ -12,9 +12,9 @@ use waterfall::{Access, Node, Room, generate_key, parse_address};
 use waterfall_bootstrap::Bootstrap;
 
 use crate::cli::{BenchArgs, BenchCommand};
-use crate::common::interrupted;
 use crate::demo::LOOPBACK;
 use crate::exit::Failure;
+use crate::interrupt::interrupted;
 use crate::output::{print, print_json};
 
 /// Runs a benchmark and prints its figures.

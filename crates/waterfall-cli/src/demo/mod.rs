@@ -18,9 +18,9 @@ use waterfall::{Access, Frame, Node, Publisher, Room, Status, Ticket, TrackSpec,
 use waterfall_bootstrap::Bootstrap;
 
 use crate::cli::DemoArgs;
-use crate::common::interrupted;
 use crate::exit::Failure;
 use crate::frame_log::Entry;
+use crate::interrupt::interrupted;
 use crate::output::{print, print_json, say};
 use report::{Report, ViewerResult};
 

@@ -3,6 +3,12 @@
 
 mod bad_input;
 mod demo;
+mod doctor;
+#[cfg(unix)]
+mod live_view;
 mod state;
 mod stream_and_watch;
 mod support;
+#[cfg(unix)]
+mod terminal;
+mod tools;

@@ -169,7 +169,7 @@ fn the_graph_of_a_room() {
     assert_eq!(graph["participants"][1]["parent"], graph["participants"][0]["id"]);
     args.remove(2);
     let text = String::from_utf8(run(&args).stdout).unwrap();
-    assert!(text.starts_with("tree: 2 participants, height 1\n"), "{text}");
+    assert!(text.starts_with("tree: 2 participants, height 1, 1 leaf\n"), "{text}");
     assert!(text.contains("└── "), "{text}");
     watching.kill().unwrap();
     watching.wait().unwrap();

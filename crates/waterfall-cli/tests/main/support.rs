@@ -10,7 +10,12 @@ pub(crate) const LOCAL: [&str; 4] = ["--listen", "127.0.0.1", "--no-lan", "--no-
 /// `waterfall` with these arguments.
 pub(crate) fn waterfall(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waterfall"));
-    command.args(args).stdin(Stdio::null()).env_remove("WATERFALL_LOG").env_remove("WATERFALL_STATE_DIR");
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .env_remove("WATERFALL_LOG")
+        .env_remove("WATERFALL_STATE_DIR")
+        .env_remove("NO_COLOR");
     command
 }
 
