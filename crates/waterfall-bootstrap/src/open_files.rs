@@ -1,6 +1,7 @@
 //! The limit on open files: each TCP connection is one, and shells and service managers start with few.
 
 /// Beside connections: listeners, the runtime, standard streams, and connections that are being made.
+#[cfg(unix)]
 const BESIDE: u64 = 128;
 
 /// Raises this process' limit as far as it may for so many connections, and warns when that is not far enough.
@@ -26,6 +27,4 @@ pub(crate) fn allow_for(connections: u32) {
 
 /// There is no such limit here.
 #[cfg(not(unix))]
-pub(crate) fn allow_for(_: u32) {
-    let _ = BESIDE;
-}
+pub(crate) fn allow_for(_: u32) {}

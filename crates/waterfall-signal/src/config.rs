@@ -156,7 +156,8 @@ impl Config {
     }
 
     /// Well-known peers to enter the network by, with or without `/p2p/…` at the end (default none).
-    /// Without it whoever answers there is taken. At most 16 are used.
+    /// Without it whoever answers there is taken. At most 16 are used. One that has answered is called again every ten
+    /// minutes, so that it learns of this network if it was restarted.
     #[must_use]
     pub fn bootstrap(mut self, addresses: Vec<Multiaddr>) -> Self {
         self.bootstrap = addresses;

@@ -19,6 +19,9 @@ const KNOWN_AT_ONCE: usize = 8;
 /// First pause before an address that failed is tried again; doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// How often a bootstrap node that has answered is called again. One that was restarted knows nobody: without this its
+/// newcomers would make a network of their own.
+const REVISIT: Duration = Duration::from_secs(10 * 60);
 /// How long after its start a node counts on mDNS to find somebody.
 const MDNS_PATIENCE: Duration = Duration::from_secs(3);
 /// Neighbours dialled per mDNS answer, and in all as long as there are so many peers: a LAN party
@@ -33,12 +36,41 @@ struct Entrance {
     dialing: Option<ConnectionId>,
     next: Instant,
     pause: Duration,
+    revisit: Instant,
     /// It has answered or failed at least once.
     tried: bool,
     answered: bool,
     told: bool,
     /// It turned out to be this very node.
     is_self: bool,
+}
+
+impl Entrance {
+    /// Whether it is to be called now: a bootstrap node until it answers and from time to time after that, and every
+    /// entrance when nobody is connected.
+    fn is_due(&self, alone: bool, known_dialing: usize, now: Instant) -> bool {
+        let wanted = if self.known {
+            alone && known_dialing < KNOWN_AT_ONCE
+        } else {
+            alone || !self.answered || now >= self.revisit
+        };
+        wanted && !self.is_self && self.dialing.is_none() && now >= self.next
+    }
+
+    /// It is called: when may it be called the next time?
+    fn called(&mut self, now: Instant) {
+        self.next = now + self.pause;
+        self.pause = (2 * self.pause).min(LAST_PAUSE);
+        self.revisit = now + REVISIT;
+    }
+
+    fn answered(&mut self) {
+        self.dialing = None;
+        self.tried = true;
+        self.answered = true;
+        self.told = false;
+        self.pause = first_pause(self.known);
+    }
 }
 
 /// See the module.
@@ -53,6 +85,7 @@ impl Entrances {
             dialing: None,
             next: now,
             pause: first_pause(known),
+            revisit: now,
             tried: false,
             answered: false,
             told: false,
@@ -69,11 +102,7 @@ impl Entrances {
 
     pub(crate) fn opened(&mut self, id: ConnectionId) {
         if let Some(entrance) = self.0.iter_mut().find(|e| e.dialing == Some(id)) {
-            entrance.dialing = None;
-            entrance.tried = true;
-            entrance.answered = true;
-            entrance.told = false;
-            entrance.pause = first_pause(entrance.known);
+            entrance.answered();
         }
     }
 
@@ -113,20 +142,17 @@ pub(super) fn reason(error: &DialError) -> String {
 }
 
 impl Driver {
-    /// Dials bootstrap addresses that have not answered yet, and every entrance when nobody is connected.
+    /// Dials the entrances that are due.
     pub(super) fn enter(&mut self, now: Instant) {
         let alone = self.swarm.connected_peers().next().is_none();
         let mut known_dialing = self.entrances.known_dialing();
         for entrance in &mut self.entrances.0 {
-            let wanted =
-                alone && (!entrance.known || known_dialing < KNOWN_AT_ONCE) || !entrance.answered && !entrance.known;
-            if !wanted || entrance.is_self || entrance.dialing.is_some() || now < entrance.next {
+            if !entrance.is_due(alone, known_dialing, now) {
                 continue;
             }
             let opts = opts(&entrance.address);
             let id = opts.connection_id();
-            entrance.next = now + entrance.pause;
-            entrance.pause = (2 * entrance.pause).min(LAST_PAUSE);
+            entrance.called(now);
             match self.swarm.dial(opts) {
                 Ok(()) => {
                     entrance.dialing = Some(id);
@@ -193,5 +219,47 @@ impl Driver {
                 tracing::debug!(%error, "a neighbour is not dialled");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn entrances(bootstrap: usize, known: usize, now: Instant) -> Entrances {
+        let list = |count| vec!["/ip4/127.0.0.1/tcp/1".parse().unwrap(); count];
+        Entrances::new(list(bootstrap), list(known), now)
+    }
+
+    #[test]
+    fn a_bootstrap_node_is_called_until_it_answers_and_again_much_later() {
+        let start = Instant::now();
+        let mut all = entrances(1, 0, start);
+        let entrance = &mut all.0[0];
+        assert!(entrance.is_due(true, 0, start));
+        entrance.called(start);
+        assert!(!entrance.is_due(true, 0, start), "not twice at once");
+        assert!(entrance.is_due(false, 0, start + FIRST_PAUSE), "others do not take its place");
+        entrance.answered();
+        assert!(!entrance.is_due(false, 0, start + LAST_PAUSE));
+        assert!(entrance.is_due(true, 0, start + LAST_PAUSE), "nobody is left");
+        assert!(entrance.is_due(false, 0, start + REVISIT), "it may have forgotten everybody");
+        entrance.called(start + REVISIT);
+        entrance.answered();
+        assert!(!entrance.is_due(false, 0, start + REVISIT + LAST_PAUSE));
+    }
+
+    #[test]
+    fn peers_of_earlier_runs_are_for_those_who_have_nobody() {
+        let start = Instant::now();
+        let mut all = entrances(0, 100, start);
+        assert_eq!(all.0.len(), MAX_REACHED);
+        let entrance = &mut all.0[0];
+        assert!(entrance.is_due(true, KNOWN_AT_ONCE - 1, start));
+        assert!(!entrance.is_due(true, KNOWN_AT_ONCE, start) && !entrance.is_due(false, 0, start + REVISIT));
+        entrance.called(start);
+        assert!(!entrance.is_due(true, 0, start + FIRST_PAUSE), "the others come first");
+        assert!(entrance.is_due(true, 0, start + LAST_PAUSE));
     }
 }
