@@ -69,8 +69,8 @@ pub(crate) struct NetworkArgs {
     pub no_lan: bool,
 
     /// Folder for what is remembered between runs: peers met, to find the network when no bootstrap node answers.
-    /// Default: waterfall in $XDG_STATE_HOME, else in ~/.local/state.
-    #[arg(long, value_name = "DIR", env = "WATERFALL_STATE_DIR", hide_env_values = true)]
+    /// Default: $WATERFALL_STATE_DIR, else waterfall in $XDG_STATE_HOME, else in ~/.local/state.
+    #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
     /// Remember nothing, and use nothing remembered.

@@ -12,7 +12,9 @@ pub(crate) fn folder(args: &NetworkArgs) -> Option<PathBuf> {
     if args.no_state {
         return None;
     }
-    let folder = args.state_dir.clone().or_else(usual);
+    // Read here and not by clap, for which an empty variable is a mistake.
+    let named = std::env::var_os("WATERFALL_STATE_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let folder = args.state_dir.clone().or(named).or_else(usual);
     if folder.is_none() {
         tracing::warn!("this user has no home folder, so nothing is remembered; name a folder with --state-dir");
     }
