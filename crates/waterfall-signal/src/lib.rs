@@ -43,6 +43,7 @@ pub use address::{ParseAddressError, address_to_multiaddr, multiaddr_to_address,
 pub use config::{Config, Limits, Mode};
 pub use event::{Event, Responder, Verdict};
 pub use libp2p::Multiaddr;
+pub use rate::RateLimit;
 pub use reached::Reached;
 pub use signal::{AskError, GetError, Signal};
 pub use start::{StartError, all_interfaces};

@@ -1,16 +1,18 @@
-//! Token buckets, one per peer, in bounded memory.
+//! Token buckets, one per key, in bounded memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Instant;
 
-/// Most peers that are kept apart. When full, the bucket that has rested longest makes room: it
+/// Most keys that are kept apart. When full, the bucket that has rested longest makes room: it
 /// is the fullest, so forgetting it gives nobody more than a fresh burst.
 const MAX_BUCKETS: usize = 4096;
 
 /// Lets each `K` do something `burst` times at once and `per_second` times a second in the long run.
+///
+/// Keeps at most 4 096 of them apart; the one that has rested longest is forgotten for a new one.
 #[derive(Debug)]
-pub(crate) struct RateLimit<K> {
+pub struct RateLimit<K> {
     burst: f64,
     per_second: f64,
     buckets: HashMap<K, Bucket>,
@@ -23,12 +25,14 @@ struct Bucket {
 }
 
 impl<K: Hash + Eq + Copy> RateLimit<K> {
-    pub(crate) fn new(burst: f64, per_second: f64) -> Self {
+    /// Nobody has done anything yet.
+    #[must_use]
+    pub fn new(burst: f64, per_second: f64) -> Self {
         Self { burst, per_second, buckets: HashMap::new() }
     }
 
     /// Takes a token; `false` if there is none.
-    pub(crate) fn allow(&mut self, who: K, now: Instant) -> bool {
+    pub fn allow(&mut self, who: K, now: Instant) -> bool {
         if !self.buckets.contains_key(&who) && self.buckets.len() >= MAX_BUCKETS {
             let oldest = self.buckets.iter().min_by_key(|(_, b)| b.at).map(|(k, _)| *k);
             if let Some(oldest) = oldest {

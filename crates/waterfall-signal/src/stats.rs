@@ -120,7 +120,11 @@ pub struct Stats {
     pub puts_refused: Tally,
     /// Provider records, which this network has no use for, refused.
     pub providers_refused: u64,
-    /// DHT queries started.
+    /// Look-ups asked for ([`crate::Signal::get`]); callers that wait for the same record count once.
+    pub gets: u64,
+    /// Own records taken to be placed ([`crate::Signal::put`]), newer versions included.
+    pub puts: u64,
+    /// DHT queries started, whatever for: a look-up is one, placing a record about three.
     pub queries: u64,
     /// Holders of an older version, or of none, that were given the newest one found.
     pub repairs: u64,

@@ -13,8 +13,8 @@ pub const LEASE: Duration = Duration::from_secs(5);
 /// A call that has not become a link by then is given up. Not longer than the callee's [`LEASE`],
 /// after which it would be cut anyway.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first patience with a call while the stream stands still; doubles with each round up to
-/// [`CALL_TIMEOUT`]. A healthy call over a path of 100 ms takes 0.6 s.
+/// The first patience with a call while the stream stands still; doubles with each round up to the
+/// patience with other calls. A healthy call over a path of 100 ms takes 0.6 s.
 pub const REPAIR_CALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// From the link being up to the parent's answer: a held request ([`FEASIBILITY_WAIT`]) and a
 /// slow round trip.
@@ -71,6 +71,7 @@ pub struct Config {
     pub(crate) root: Option<NodeId>,
     pub(crate) lease: Duration,
     pub(crate) call_timeout: Duration,
+    pub(crate) repair_call_timeout: Duration,
     pub(crate) summary_interval: Duration,
     pub(crate) counter_interval: Duration,
     pub(crate) patience: Duration,
@@ -90,6 +91,7 @@ impl Default for Config {
             root: None,
             lease: LEASE,
             call_timeout: CALL_TIMEOUT,
+            repair_call_timeout: REPAIR_CALL_TIMEOUT,
             summary_interval: SUMMARY_INTERVAL,
             counter_interval: COUNTER_INTERVAL,
             patience: PATIENCE,
@@ -140,6 +142,14 @@ impl Config {
     #[must_use]
     pub fn call_timeout(mut self, span: Duration) -> Self {
         self.call_timeout = span;
+        self
+    }
+
+    /// The first patience with a call while the stream stands still, default [`REPAIR_CALL_TIMEOUT`]. Below
+    /// what a call takes, the first candidates are given up for nothing.
+    #[must_use]
+    pub fn repair_call_timeout(mut self, span: Duration) -> Self {
+        self.repair_call_timeout = span;
         self
     }
 

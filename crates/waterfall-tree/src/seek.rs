@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{ATTACH_TIMEOUT, FETCH_TIMEOUT, REPAIR_CALL_TIMEOUT};
+use crate::config::{ATTACH_TIMEOUT, FETCH_TIMEOUT};
 use crate::feasibility::is_feasible;
 use crate::neighbour::{Attempt, Parent};
 use crate::search::{Search, Source};
@@ -78,7 +78,7 @@ impl Tree {
         let limit = self.config.call_timeout;
         // While the stream stands still the next candidate is worth more than a slow one.
         let repairing = self.mark.is_some() && !self.has_route();
-        let limit = if repairing { search.growing(REPAIR_CALL_TIMEOUT, limit) } else { limit };
+        let limit = if repairing { search.growing(self.config.repair_call_timeout, limit) } else { limit };
         self.timers.set(Timer::Call, self.now + limit);
         self.attempt = Some(Attempt { to: to.clone(), attaching: false });
         self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });

@@ -8,6 +8,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use waterfall_wire::{Kid, NodeId};
 
+use crate::status::Answered;
 use crate::subscribe::TrackInfo;
 
 /// Something that happened. Only neighbours and speakers are told of: nobody hears of everyone.
@@ -32,6 +33,8 @@ pub enum Event {
     /// A viewer cannot go on without a key frame of this track of ours: make one if you can. Sent at
     /// most once a second, only to the track's speaker.
     KeyFrameWanted(Kid),
+    /// Somebody we called for a link said yes. Not sent for refusals, nor when the answer came too late.
+    Answered(Answered),
     /// The parent is gone and we look for another.
     ParentLost(NodeId),
     /// No way to the root can be found; we keep trying.

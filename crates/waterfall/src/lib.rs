@@ -44,6 +44,7 @@ mod peer_cache;
 mod publish;
 mod room;
 mod router;
+mod signal_path;
 mod snapshot;
 mod status;
 mod subscribe;
@@ -57,14 +58,15 @@ pub use member::Member;
 pub use node::{Create, Join, JoinBy, Node, NodeBuilder, generate_key, join};
 pub use publish::{Publisher, TrackSpec, TrackSummary};
 pub use room::{LeaveReport, Room};
+pub use signal_path::SignalPath;
 pub use snapshot::{Participant, Snapshot};
-pub use status::{LinkRole, LinkStatus, Status};
+pub use status::{Answered, LinkRole, LinkStatus, Status};
 pub use subscribe::{Frames, Item, Select, Track, TrackInfo};
 
 pub use waterfall_keys::openpgp;
 pub use waterfall_keys::{PASSPHRASE_BITS, Password, passphrase};
 pub use waterfall_media::frame::Frame;
-pub use waterfall_signal::{Multiaddr, ParseAddressError, parse_address};
+pub use waterfall_signal::{Multiaddr, ParseAddressError, Stats as SignalStats, parse_address};
 pub use waterfall_wire::{
     AccessKind, Codec, Fingerprint, Kid as TrackId, NodeId, ParseTicketError, RoomId, SigningKey, Speakers, Ticket,
     TrackKind as Kind, UnixMillis,

@@ -17,8 +17,9 @@ use crate::driver;
 use crate::evidence::{self, Evidence};
 use crate::peer_cache::PeerCache;
 use crate::router::Router;
+use crate::signal_path::SignalPath;
 use crate::snapshot::{self, Snapshot};
-use crate::{Access, CreateError, Credentials, JoinError, Room, SnapshotError, StartError};
+use crate::{Access, CreateError, Credentials, JoinError, Room, SignalStats, SnapshotError, StartError};
 
 const DEFAULT_FAN_OUT: u8 = 4;
 
@@ -30,6 +31,7 @@ pub struct NodeBuilder {
     port: u16,
     bootstrap: Vec<Multiaddr>,
     lan_discovery: bool,
+    signal_path: SignalPath,
     state_dir: Option<PathBuf>,
 }
 
@@ -67,6 +69,13 @@ impl NodeBuilder {
     #[must_use]
     pub fn lan_discovery(mut self, on: bool) -> Self {
         self.lan_discovery = on;
+        self
+    }
+
+    /// By which path links are offered and answered. Default: [`SignalPath::Auto`].
+    #[must_use]
+    pub fn signal_path(mut self, path: SignalPath) -> Self {
+        self.signal_path = path;
         self
     }
 
@@ -113,7 +122,8 @@ impl NodeBuilder {
         let router = Arc::new(Router::default());
         tokio::spawn(router.clone().run(signal_events, engine_events));
         let cache = Mutex::new(cache.map(|cache| tokio::spawn(cache.keep(signal.reached()))));
-        Ok(Node { shared: Arc::new(Shared { identity, signal, engine, router, bootstrap: self.bootstrap, cache }) })
+        let (signal_path, bootstrap) = (self.signal_path, self.bootstrap);
+        Ok(Node { shared: Arc::new(Shared { identity, signal, signal_path, engine, router, bootstrap, cache }) })
     }
 }
 
@@ -132,6 +142,7 @@ fn listen_addresses(ips: &[IpAddr], port: u16) -> Vec<Multiaddr> {
 pub(crate) struct Shared {
     pub(crate) identity: SigningKey,
     pub(crate) signal: Signal,
+    pub(crate) signal_path: SignalPath,
     pub(crate) engine: Engine,
     pub(crate) router: Arc<Router>,
     bootstrap: Vec<Multiaddr>,
@@ -171,6 +182,7 @@ impl Node {
             port: 0,
             bootstrap: Vec::new(),
             lan_discovery: true,
+            signal_path: SignalPath::default(),
             state_dir: None,
         }
     }
@@ -231,6 +243,12 @@ impl Node {
     /// [`JoinError`] when the room cannot be found or is no room of members.
     pub async fn evidence(&self, ticket: &Ticket, member: Option<&Fingerprint>) -> Result<Evidence, JoinError> {
         evidence::of_ticket(&self.shared, ticket, member).await
+    }
+
+    /// What the node's signalling has done since its start, and what it holds.
+    #[must_use]
+    pub fn signal_stats(&self) -> SignalStats {
+        self.shared.signal.stats()
     }
 
     /// Closes the sockets. Rooms that were not left are left without a word.

@@ -1,9 +1,11 @@
 //! How a participant stands in its room, now.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use waterfall_wire::NodeId;
 
+use crate::SignalPath;
 use crate::member::Member;
 
 /// What publishers and subscribers count, each on its own task.
@@ -48,6 +50,17 @@ pub struct LinkStatus {
     pub packets_dropped: u64,
 }
 
+/// A call of ours that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Answered {
+    /// Who said yes.
+    pub peer: NodeId,
+    /// How the answer came: [`SignalPath::Direct`] or [`SignalPath::Letter`].
+    pub path: SignalPath,
+    /// From the offer to the answer. The link itself comes up after that.
+    pub after: Duration,
+}
+
 /// How a participant stands in its room, now.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Status {
@@ -69,6 +82,8 @@ pub struct Status {
     pub published: u64,
     /// Who the newest packets came from, as counted on the links, not as the tree has it.
     pub fed_by: Option<NodeId>,
+    /// The latest call of ours that was answered; none for the root.
+    pub answered: Option<Answered>,
     /// The owner has said that the room is over.
     pub ended: bool,
     /// Questions, gossip and link messages dropped because they were malformed, forged, repeated,

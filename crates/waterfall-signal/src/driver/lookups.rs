@@ -128,6 +128,7 @@ impl Driver {
             lookup.deadline = lookup.deadline.min(now + GRACE_LOCAL);
         }
         self.lookups.running.insert(key, lookup);
+        self.channels.counters.lock().gets += 1;
         self.advance_lookup(key, now);
     }
 

@@ -101,6 +101,7 @@ impl Driver {
                 self.channels.counters.lock().puts_refused.add(reason);
             }
             Ok(seq) => {
+                self.channels.counters.lock().puts += 1;
                 let state = State::Waiting { until: Instant::now() };
                 let outgoing = Outgoing { seq, state, pause: FIRST_PAUSE, placed: false };
                 if let Some(Outgoing { state: State::Busy { query, .. }, .. }) = self.outbox.0.insert(key, outgoing) {

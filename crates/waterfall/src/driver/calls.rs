@@ -1,18 +1,23 @@
 //! Calls: finding spots, offering links to those who have them, and answering offers.
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use std::collections::HashMap;
 use std::sync::Arc;
-use waterfall_keys::{ASK_LIFE, open_reply, random, seal_ask, seal_reply};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+use waterfall_keys::{ASK_LIFE, letter, open_reply, random, seal_ask};
 use waterfall_media::forward::{GroupId, LinkId};
-use waterfall_signal::Responder;
 use waterfall_wire::{
-    Answer, Ask, AskBody, Contact, Entry, MAX_SPOTS, Mark, NodeId, Offer, PROTOCOL_VERSION, Refusal, Reply, ReplyBody,
-    Role, Routed, Spot, decode, encode,
+    Answer, Ask, AskBody, Contact, Entry, MAX_SPOTS, Mark, NodeId, Offer, PROTOCOL_VERSION, Refusal, ReplyBody, Role,
+    Routed, Spot, decode, encode,
 };
 
+use crate::SignalPath;
 use crate::clock::unix_now;
+use crate::driver::letters::Pace;
 use crate::driver::lookup::{Lookup, node_record};
 use crate::driver::secrets::Secrets;
 use crate::driver::session;
@@ -23,11 +28,15 @@ const PROBES: usize = 3;
 /// How many participants a walk reads before it takes the best spot it has seen.
 const WALK_LIMIT: usize = 64;
 
+/// How long a direct offer may go unanswered before a letter goes out as well: a healthy call is
+/// answered in a few round trips.
+const HEAD_START: Duration = Duration::from_secs(1);
+
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The callee answered; the link is coming up.
-    Answered,
+    /// The callee answered by this path, after so long; the link is coming up.
+    Answered { path: SignalPath, after: Duration },
     /// The callee said no.
     Refused { reason: Refusal, spots: Vec<Spot> },
     /// Nobody answered, or nothing that makes sense.
@@ -39,7 +48,6 @@ pub(crate) enum Outcome {
 pub(crate) struct Waiting {
     pub(crate) ask: Ask,
     pub(crate) offer: Offer,
-    pub(crate) reply: Responder,
 }
 
 /// Everything that calls need, cheap to hand to a task.
@@ -48,72 +56,97 @@ pub(crate) struct Caller {
     pub(crate) shared: Arc<Shared>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) group: GroupId,
+    /// How fast own letters may follow each other.
+    pub(crate) pace: Arc<Pace>,
 }
 
 impl Caller {
-    async fn ask(&self, to: &Contact, body: AskBody) -> Option<ReplyBody> {
-        let ask = Ask {
+    fn ask(&self, to: NodeId, body: AskBody) -> Ask {
+        let by_letter = matches!(body, AskBody::Offer(_)) && self.shared.signal_path.has_letters();
+        Ask {
             version: PROTOCOL_VERSION,
             from: self.shared.node_id(),
-            to: to.node,
+            to,
             epoch: self.secrets.epoch,
             nonce: random(),
-            not_after: unix_now().plus(ASK_LIFE),
+            not_after: unix_now().plus(if by_letter { letter::ASK_LIFE } else { ASK_LIFE }),
             body,
-        };
-        let request = encode(&seal_ask(&self.secrets.epoch_key, &ask, &self.shared.identity).ok()?);
+        }
+    }
+
+    /// Asks over a direct stream. `None` where that leads to no answer that makes sense.
+    async fn directly(&self, to: &Contact, ask: &Ask) -> Option<ReplyBody> {
+        let request = encode(&seal_ask(&self.secrets.epoch_key, ask, &self.shared.identity).ok()?);
         let reply = self.shared.signal.ask(to, request).await.ok()?;
         let routed: Routed = decode(&reply).ok()?;
-        let reply = open_reply(&self.secrets.epoch_key, &routed, &ask).ok()?;
+        let reply = open_reply(&self.secrets.epoch_key, &routed, ask).ok()?;
         Some(reply.body)
     }
 
-    /// Offers a link. Leaves it coming up when answered, closed otherwise.
-    pub(crate) async fn call(&self, link: LinkId, to: &Contact, role: Role, advertised: Option<Mark>) -> Outcome {
+    /// Asks by the paths that the node allows; tells by which the first answer came.
+    async fn by_any(&self, to: &Contact, ask: &Ask, heard: &Notify) -> Option<(ReplyBody, SignalPath)> {
+        let (direct, letter) = (|body| (body, SignalPath::Direct), |body| (body, SignalPath::Letter));
+        match self.shared.signal_path {
+            SignalPath::Direct => self.directly(to, ask).await.map(direct),
+            SignalPath::Letter => self.by_letter(ask, heard).await.map(letter),
+            SignalPath::Auto => {
+                let mut first = Box::pin(self.directly(to, ask));
+                match timeout(HEAD_START, &mut first).await {
+                    Ok(Some(body)) => return Some(direct(body)),
+                    Ok(None) => return self.by_letter(ask, heard).await.map(letter),
+                    Err(_) => {}
+                }
+                let mut second = Box::pin(self.by_letter(ask, heard));
+                tokio::select! {
+                    body = &mut first => match body {
+                        Some(body) => Some(direct(body)),
+                        None => second.await.map(letter),
+                    },
+                    body = &mut second => match body {
+                        Some(body) => Some(letter(body)),
+                        None => first.await.map(direct),
+                    },
+                }
+            }
+        }
+    }
+
+    /// Offers a link. Leaves it coming up when answered, closed otherwise. `heard` is notified when
+    /// an answer is said to lie in the DHT.
+    pub(crate) async fn call(
+        &self,
+        link: LinkId,
+        to: &Contact,
+        role: Role,
+        advertised: Option<Mark>,
+        heard: &Notify,
+    ) -> Outcome {
         let Ok(local) = self.shared.engine.offer(link, self.group).await else { return Outcome::Failed };
         let offer = Offer { role, advertised, session: session::to_wire(&local) };
-        let outcome = match self.ask(to, AskBody::Offer(offer)).await {
-            Some(ReplyBody::Answer(Answer { session })) => {
+        let offered = Instant::now();
+        let ask = self.ask(to.node, AskBody::Offer(offer));
+        let outcome = match self.by_any(to, &ask, heard).await {
+            Some((ReplyBody::Answer(Answer { session }), path)) => {
+                let after = offered.elapsed();
                 match self.shared.engine.complete(link, session::from_wire(&session)).await {
-                    Ok(()) => Outcome::Answered,
+                    Ok(()) => Outcome::Answered { path, after },
                     Err(_) => Outcome::Failed,
                 }
             }
-            Some(ReplyBody::Refused { reason, spots }) => Outcome::Refused { reason, spots },
-            Some(ReplyBody::Spots(_)) | None => Outcome::Failed,
+            Some((ReplyBody::Refused { reason, spots }, _)) => Outcome::Refused { reason, spots },
+            Some((ReplyBody::Spots(_), _)) | None => Outcome::Failed,
         };
-        if !matches!(outcome, Outcome::Answered) {
+        if !matches!(outcome, Outcome::Answered { .. }) {
             self.shared.engine.close(link);
         }
         outcome
     }
 
-    /// Answers an offer that the tree has accepted. Whether the link is coming up.
-    pub(crate) async fn answer(&self, link: LinkId, waiting: Waiting) -> bool {
-        let remote = session::from_wire(&waiting.offer.session);
-        let Ok(local) = self.shared.engine.answer(link, self.group, remote).await else {
-            self.reply(&waiting.ask, refused(Refusal::Denied, Vec::new()), waiting.reply);
-            return false;
-        };
-        let answer = Answer { session: session::to_wire(&local) };
-        self.reply(&waiting.ask, ReplyBody::Answer(answer), waiting.reply);
-        true
-    }
-
-    /// Seals and sends a reply.
-    pub(crate) fn reply(&self, ask: &Ask, body: ReplyBody, responder: Responder) {
-        let reply = Reply {
-            version: PROTOCOL_VERSION,
-            from: self.shared.node_id(),
-            to: ask.from,
-            epoch: self.secrets.epoch,
-            nonce: ask.nonce,
-            body,
-        };
-        match seal_reply(&self.secrets.epoch_key, &reply, &self.shared.identity) {
-            Ok(sealed) => responder.reply(encode(&sealed)),
-            Err(error) => tracing::warn!(%error, "a reply could not be sealed"),
-        }
+    /// Prepares the answer to an offer that the tree has accepted; the link is coming up then.
+    pub(crate) async fn answer(&self, link: LinkId, offer: &Offer) -> Option<Answer> {
+        let remote = session::from_wire(&offer.session);
+        let local = self.shared.engine.answer(link, self.group, remote).await.ok()?;
+        Some(Answer { session: session::to_wire(&local) })
     }
 
     /// Open spots, nearest the root first; `known` are participants to ask beside the entry records.
@@ -122,10 +155,15 @@ impl Caller {
             .entries(&self.secrets.charter)
             .await;
         let contacts = self.contacts(&entries, known);
+        let path = self.shared.signal_path;
         let mut spots = match by {
-            JoinBy::Probe => self.probe(contacts).await,
-            JoinBy::Walk => self.walk(contacts).await,
+            JoinBy::Probe if path.is_direct() => self.probe(contacts.clone()).await,
+            _ => Vec::new(),
         };
+        // Nobody can be asked by letter where there is room, nor those that cannot be dialled.
+        if spots.is_empty() && (by == JoinBy::Walk || path.has_letters()) {
+            spots = self.walk(contacts).await;
+        }
         spots.retain(|spot| spot.contact.node != self.shared.node_id());
         spots.sort_by_key(|spot| spot.depth);
         let mut seen = Vec::new();
@@ -156,7 +194,8 @@ impl Caller {
     async fn probe(&self, contacts: Vec<Contact>) -> Vec<Spot> {
         let mut asks = futures::stream::iter(contacts)
             .map(|contact| async move {
-                match self.ask(&contact, AskBody::Probe).await {
+                let ask = self.ask(contact.node, AskBody::Probe);
+                match self.directly(&contact, &ask).await {
                     Some(ReplyBody::Spots(spots)) => spots,
                     _ => Vec::new(),
                 }

@@ -1,11 +1,15 @@
 //! What the tree wants, done.
 
+use std::sync::Arc;
+
+use futures::future::abortable;
+use tokio::sync::Notify;
 use waterfall_media::forward::LinkId;
 use waterfall_tree::{Event as TreeEvent, Input, Output};
 use waterfall_wire::{Contact, Have, Kid, LinkMessage, NodeId, encode};
 
-use super::calls::refused;
-use super::{Done, Driver, LINGER};
+use super::calls::{Outcome, refused};
+use super::{Done, Driver, LINGER, Outgoing};
 use crate::event::Event;
 
 /// Participants that an entry record names.
@@ -38,10 +42,14 @@ impl Driver {
                 if let Some(old) = self.links.insert(to.node, link, true, self.proof_wanted()) {
                     self.shared.engine.close(old);
                 }
-                let caller = self.caller();
+                let (caller, heard) = (self.caller(), Arc::new(Notify::new()));
+                let (peer, notify) = (to.node, heard.clone());
+                let (call, abort) = abortable(async move { caller.call(link, &to, role, advertised, &notify).await });
+                self.end_call(&peer);
+                self.outgoing.insert(peer, Outgoing { link, heard, abort });
                 self.tasks.push(Box::pin(async move {
-                    let outcome = caller.call(link, &to, role, advertised).await;
-                    Done::Called { peer: to.node, link, outcome }
+                    // Of a call that was given up nobody wants to know.
+                    Done::Called { peer, link, outcome: call.await.unwrap_or(Outcome::Failed) }
                 }));
             }
             Output::Accept { from, .. } => {
@@ -49,16 +57,17 @@ impl Driver {
                 let link = self.registration.next_link();
                 if let Some(old) = self.links.insert(from, link, false, self.proof_wanted()) {
                     self.shared.engine.close(old);
+                    self.end_call(&from);
                 }
                 let caller = self.caller();
                 self.tasks.push(Box::pin(async move {
-                    let up = caller.answer(link, waiting).await;
-                    Done::Answered { peer: from, link, up }
+                    let answer = caller.answer(link, &waiting.offer).await;
+                    Done::Answered { peer: from, link, ask: Box::new(waiting.ask), answer }
                 }));
             }
             Output::Refuse { from, reason, spots } => {
                 if let Some(waiting) = self.waiting.remove(&from) {
-                    self.caller().reply(&waiting.ask, refused(reason, spots), waiting.reply);
+                    self.decided(&waiting.ask, &refused(reason, spots));
                 }
             }
             Output::Hangup { peer } => self.hang_up(&peer),
@@ -81,6 +90,7 @@ impl Driver {
     }
 
     fn hang_up(&mut self, peer: &NodeId) {
+        self.end_call(peer);
         if let Some(link) = self.links.remove(peer) {
             self.shared.engine.set_edge(link, false);
             // What was just said on it should still arrive.
@@ -91,8 +101,16 @@ impl Driver {
         }
     }
 
+    /// Stops calling somebody, if we do: an answer would be of no use any more.
+    fn end_call(&mut self, peer: &NodeId) {
+        if let Some(call) = self.outgoing.remove(peer) {
+            call.abort.abort();
+        }
+    }
+
     /// Forgets a link at once and tells the tree.
     pub(super) fn drop_link(&mut self, peer: &NodeId) {
+        self.end_call(peer);
         if let Some(link) = self.links.remove(peer) {
             self.shared.engine.close(link);
             let now = self.now();

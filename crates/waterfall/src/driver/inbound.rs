@@ -1,13 +1,17 @@
 //! What comes from outside: questions, gossip, and what happens on links.
 
-use waterfall_keys::{EventError, check_event, open_ask, open_event};
+use waterfall_keys::{CallError, EventError, check_event, open_ask, open_event, reopen_ask, seal_reply};
 use waterfall_media::engine;
 use waterfall_media::forward::LinkId;
 use waterfall_signal::{Responder, Verdict};
 use waterfall_tree::Input;
-use waterfall_wire::{AskBody, Kid, LinkMessage, NodeId, Refusal, ReplyBody, Routed, decode};
+use waterfall_wire::{
+    Ask, AskBody, Kid, LinkMessage, NodeId, PROTOCOL_VERSION, Refusal, Reply, ReplyBody, RoomEvent, RoomEventBody,
+    Routed, decode, encode,
+};
 
 use super::Driver;
+use super::answers::Way;
 use super::calls::{self, Waiting};
 use crate::clock::unix_now;
 use crate::event::Event;
@@ -25,41 +29,83 @@ impl Driver {
 
     fn asked(&mut self, request: &Routed, responder: Responder) {
         let me = self.shared.node_id();
-        let ask = match open_ask(&self.secrets.epoch_key, request, &me, unix_now(), &mut self.replays) {
-            Ok(ask) => ask,
+        // Dropping the responder tells the asker at once that this is no way to ask.
+        if !self.shared.signal_path.is_direct() {
+            return;
+        }
+        let (key, now) = (self.secrets.epoch_key.clone(), unix_now());
+        match open_ask(&key, request, &me, now, &mut self.replays) {
+            Ok(ask) => self.take_ask(ask, Way::Stream(responder)),
+            Err(CallError::Repeated) => {
+                if let Ok(ask) = reopen_ask(&key, request, &me, now) {
+                    self.asked_again(&ask, Way::Stream(responder));
+                }
+            }
             Err(error) => {
                 tracing::debug!(%error, "a question was dropped");
                 self.refused += 1;
-                return;
             }
-        };
-        let caller = self.caller();
+        }
+    }
+
+    /// A question that was not heard before, whichever way it came.
+    pub(super) fn take_ask(&mut self, ask: Ask, way: Way) {
         if self.secrets.charter.expelled.contains(&ask.from) {
-            caller.reply(&ask, calls::refused(Refusal::Denied, Vec::new()), responder);
+            self.reply(&ask, calls::refused(Refusal::Denied, Vec::new()), way);
             return;
         }
         match ask.body.clone() {
             AskBody::Probe => {
                 let spots = self.tree.open_spots(self.now());
-                caller.reply(&ask, ReplyBody::Spots(spots), responder);
+                self.reply(&ask, ReplyBody::Spots(spots), way);
             }
             AskBody::Offer(offer) => {
                 let peer = ask.from;
+                self.answers.begin(&ask, way, unix_now());
                 // A neighbour that calls again has lost its end of the link we know. A call of ours that
                 // crosses its own stands until the tree decides.
                 if self.links.get(&peer).is_some_and(|link| !link.is_calling()) {
                     self.drop_link(&peer);
                 }
                 let (role, advertised) = (offer.role, offer.advertised);
-                self.waiting.insert(peer, Waiting { ask, offer, reply: responder });
+                self.waiting.insert(peer, Waiting { ask, offer });
                 let now = self.now();
                 self.tree.handle(now, Input::Called { from: peer, role, advertised });
             }
         }
     }
 
+    /// The tree, or the engine, has decided on a question: every way that it came by is answered.
+    pub(super) fn decided(&mut self, ask: &Ask, body: &ReplyBody) {
+        for way in self.answers.settle(ask, body) {
+            self.reply(ask, body.clone(), way);
+        }
+    }
+
+    /// Seals an answer and sends it back one way.
+    pub(super) fn reply(&mut self, ask: &Ask, body: ReplyBody, way: Way) {
+        let reply = Reply {
+            version: PROTOCOL_VERSION,
+            from: self.shared.node_id(),
+            to: ask.from,
+            epoch: self.secrets.epoch,
+            nonce: ask.nonce,
+            body,
+        };
+        match way {
+            Way::Letter => self.write_reply(&reply),
+            Way::Stream(responder) => match seal_reply(&self.secrets.epoch_key, &reply, &self.shared.identity) {
+                Ok(sealed) => responder.reply(encode(&sealed)),
+                Err(error) => tracing::warn!(%error, "a reply could not be sealed"),
+            },
+        }
+    }
+
     fn gossiped(&mut self, message: &[u8], verdict: Verdict) {
         match open_event(&self.secrets.epoch_key, message, unix_now()) {
+            Ok((_, RoomEvent { body: RoomEventBody::Letter { to, kind }, from, at, .. })) => {
+                self.noticed(from, at, to, kind, verdict);
+            }
             Ok((signed, event)) => {
                 if self.take_event(&signed, event) {
                     verdict.accept()

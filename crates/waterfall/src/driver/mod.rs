@@ -4,10 +4,13 @@
 //! end of an async task, the clock) becomes input to the tree; what the tree wants becomes calls
 //! on the signalling and media handles or another async task. The loop itself awaits nothing else.
 
+mod answers;
 mod calls;
 mod catalogues;
 mod effects;
 mod inbound;
+mod letterbox;
+mod letters;
 mod links;
 mod lookup;
 mod membership;
@@ -23,15 +26,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::future::BoxFuture;
+use futures::future::{AbortHandle, BoxFuture};
 use futures::stream::FuturesUnordered;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use waterfall_keys::{Replays, TrackSealer};
 use waterfall_media::engine::Stats;
 use waterfall_media::forward::LinkId;
 use waterfall_tree::{Input, Timestamp, Tree};
-use waterfall_wire::{Contact, Kid, NodeId, RoomEventBody, Signed, Spot};
+use waterfall_wire::{
+    Answer, Ask, Contact, Header, Kid, NodeId, Refusal, ReplyBody, Ring, RoomEventBody, Signed, Spot,
+};
 
 use crate::clock::{Stopwatch, unix_now};
 use crate::event::Event;
@@ -39,11 +44,14 @@ use crate::member::Member;
 use crate::node::{JoinBy, Shared};
 use crate::room::LeaveReport;
 use crate::router::{Inbound, Registration};
-use crate::status::{Counters, LinkRole, Status};
+use crate::status::{Answered, Counters, LinkRole, Status};
 use crate::subscribe::TrackInfo;
 use crate::{PublishError, TrackSpec};
-use calls::{Caller, Outcome, Waiting};
+use answers::Answers;
+use calls::{Caller, Outcome, Waiting, refused};
 use catalogues::{Catalogues, OwnCatalogue};
+use letterbox::Letterbox;
+use letters::Pace;
 use links::Links;
 use records::Records;
 
@@ -77,11 +85,21 @@ pub(crate) enum Command {
 enum Done {
     Spots(Vec<Spot>),
     Called { peer: NodeId, link: LinkId, outcome: Outcome },
-    Answered { peer: NodeId, link: LinkId, up: bool },
+    Answered { peer: NodeId, link: LinkId, ask: Box<Ask>, answer: Option<Answer> },
+    Rings(Vec<Ring>),
+    Read { from: NodeId, letter: Option<Header> },
     Have { peer: NodeId, link: LinkId, have: Vec<(u32, u64)> },
     Proven { peer: NodeId, link: LinkId, member: Option<Member> },
     Measured(Stats),
     Lingered(LinkId),
+}
+
+/// A call of ours under way.
+struct Outgoing {
+    link: LinkId,
+    /// Notified when an answer is said to lie in the DHT.
+    heard: Arc<Notify>,
+    abort: AbortHandle,
 }
 
 /// What the handles of a room watch.
@@ -121,6 +139,11 @@ pub(crate) struct Driver {
     starving: bool,
     links: Links,
     waiting: HashMap<NodeId, Waiting>,
+    outgoing: HashMap<NodeId, Outgoing>,
+    pace: Arc<Pace>,
+    answers: Answers,
+    letterbox: Letterbox,
+    answered: Option<Answered>,
     replays: Replays,
     /// Questions, gossip and link messages that were not what they must be.
     refused: u64,
@@ -158,6 +181,11 @@ impl Driver {
             starving: false,
             links: Links::default(),
             waiting: HashMap::new(),
+            outgoing: HashMap::new(),
+            pace: Arc::default(),
+            answers: Answers::default(),
+            letterbox: Letterbox::default(),
+            answered: None,
             replays: Replays::default(),
             refused: 0,
             catalogues: Catalogues::default(),
@@ -182,7 +210,12 @@ impl Driver {
     }
 
     fn caller(&self) -> Caller {
-        Caller { shared: self.shared.clone(), secrets: self.secrets.clone(), group: self.registration.group }
+        Caller {
+            shared: self.shared.clone(),
+            secrets: self.secrets.clone(),
+            group: self.registration.group,
+            pace: self.pace.clone(),
+        }
     }
 
     /// Runs until the room was left or every handle is gone.
@@ -248,12 +281,19 @@ impl Driver {
         match done {
             Done::Spots(spots) => self.tree.handle(now, Input::Candidates(spots)),
             Done::Called { peer, link, outcome } => {
+                if self.outgoing.get(&peer).is_some_and(|call| call.link == link) {
+                    self.outgoing.remove(&peer);
+                }
                 let current = self.links.get(&peer).is_some_and(|known| known.id == link);
                 if !current {
                     return;
                 }
                 match outcome {
-                    Outcome::Answered => {}
+                    Outcome::Answered { path, after } => {
+                        let answered = Answered { peer, path, after };
+                        self.answered = Some(answered);
+                        self.emit(Event::Answered(answered));
+                    }
                     Outcome::Refused { reason, spots } => {
                         self.links.remove(&peer);
                         self.tree.handle(now, Input::CallRefused { peer, reason, spots });
@@ -264,7 +304,10 @@ impl Driver {
                     }
                 }
             }
-            Done::Answered { peer, link, up } => {
+            Done::Answered { peer, link, ask, answer } => {
+                let up = answer.is_some();
+                let body = answer.map_or_else(|| refused(Refusal::Denied, Vec::new()), ReplyBody::Answer);
+                self.decided(&ask, &body);
                 if !up && self.links.get(&peer).is_some_and(|known| known.id == link) {
                     self.links.remove(&peer);
                     self.tree.handle(now, Input::LinkDown { peer });
@@ -276,6 +319,8 @@ impl Driver {
                 }
             }
             Done::Proven { peer, link, member } => self.proven(peer, link, member),
+            Done::Rings(rings) => self.rung(rings),
+            Done::Read { from, letter } => self.letter_read(from, letter),
             Done::Measured(stats) => self.measured(&stats),
             Done::Lingered(link) => self.shared.engine.close(link),
         }
@@ -286,6 +331,7 @@ impl Driver {
         self.records.write_due(&self.shared.signal, &self.secrets, &self.shared.identity, false);
         let engine = self.shared.engine.clone();
         self.tasks.push(Box::pin(async move { Done::Measured(engine.stats().await) }));
+        self.listen_for_rings();
         self.leave_when_drained();
     }
 
@@ -316,6 +362,7 @@ impl Driver {
             links: self.links.statuses(),
             published: self.counters.published.load(Ordering::Relaxed),
             fed_by: self.links.fed_by(),
+            answered: self.answered,
             ended: self.ended.is_some(),
             messages_refused: self.refused + tree.rejected,
             packets_refused: self.counters.packets_refused.load(Ordering::Relaxed),
@@ -341,6 +388,7 @@ impl Driver {
     async fn close(mut self) {
         self.drain_tree();
         self.records.forget_all(&self.shared.signal);
+        self.empty_letterbox();
         self.shared.signal.leave_topic(self.secrets.epoch_key.topic()).await;
         if !self.leaving.is_empty() {
             // Last words (that we are gone, above all) need a moment to go out.

@@ -1,7 +1,6 @@
 //! Creating and joining: from options to a running driver and a handle.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::timeout;
@@ -18,9 +17,6 @@ use crate::room::{Room, Seat};
 use crate::status::{Counters, Status};
 use crate::{Access, CreateError, Credentials, JoinError};
 
-/// How long the first parent may take. A full, busy room redirects a few times; each call takes
-/// well under a second when it works and five when it does not.
-const ATTACH: Duration = Duration::from_secs(30);
 /// Commands that wait for the driver; senders wait beyond that.
 const COMMANDS: usize = 64;
 /// Events that wait for a slow reader; beyond that the oldest are dropped and told as lagged.
@@ -60,7 +56,8 @@ pub(crate) async fn create(shared: Arc<Shared>, access: Access, options: CreateO
     let (opening, room) = open(shared, secrets, JoinBy::Probe, Vec::new()).await.ok_or(CreateError::Closed)?;
     let clock = Stopwatch::start();
     // Above anything that an earlier process with this node key has counted.
-    let config = Config::default().fan_out(options.fan_out).first_counter(unix_now().0);
+    let config = opening.shared.signal_path.configure(Config::default());
+    let config = config.fan_out(options.fan_out).first_counter(unix_now().0);
     let tree = Tree::root(config, opening.shared.contact(), seed(), Timestamp::ZERO + clock.elapsed());
     let mut driver = Driver::new(opening, tree, clock, records);
     driver.constituted();
@@ -146,9 +143,10 @@ pub(crate) async fn join(
     if lookup.entries(&secrets.charter).await.iter().any(|entry| entry.ended) {
         return Err(JoinError::Ended);
     }
+    let limit = shared.signal_path.attach_limit();
     let room = enter(shared, Arc::new(secrets), ticket.entries.clone(), &options).await?;
     let mut status = room.status();
-    let attached = timeout(ATTACH, status.wait_for(|status| status.parent.is_some())).await;
+    let attached = timeout(limit, status.wait_for(|status| status.parent.is_some())).await;
     match attached {
         Ok(Ok(_)) => {}
         Ok(Err(_)) => return Err(JoinError::Closed),
@@ -167,7 +165,8 @@ pub(crate) async fn enter(
     let (opening, room) = open(shared, secrets, options.by, known).await.ok_or(JoinError::AlreadyJoined)?;
     let clock = Stopwatch::start();
     let me = opening.shared.contact();
-    let mut config = Config::default().fan_out(options.fan_out);
+    let path = opening.shared.signal_path;
+    let mut config = path.configure(Config::default()).fan_out(options.fan_out);
     if let Some(root) = opening.secrets.root() {
         config = config.root(root);
     }
