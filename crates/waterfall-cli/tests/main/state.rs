@@ -9,9 +9,9 @@ fn peers_are_remembered_where_the_user_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let speaker = Speaker::start(&clip(folder.path()), &["--open", "--loop"]);
-    let watch = |args: &[&str], variable: &str, value: &Path| {
+    let watch = |args: &[&str], variables: &[(&str, &Path)]| {
         let mut command = waterfall(&["watch", &speaker.ticket, "--open", "--duration", "1"]);
-        command.args(["--listen", "127.0.0.1", "--no-lan"]).args(args).env(variable, value);
+        command.args(["--listen", "127.0.0.1", "--no-lan"]).args(args).envs(variables.iter().copied());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
         stderr(&output)
@@ -22,19 +22,19 @@ fn peers_are_remembered_where_the_user_says() {
     };
 
     let told = path("told");
-    watch(&["--state-dir", told.to_str().unwrap()], "WATERFALL_STATE_DIR", &path("unused"));
+    watch(&["--state-dir", told.to_str().unwrap()], &[("WATERFALL_STATE_DIR", &path("unused"))]);
     assert!(remembers("told") && !path("unused").exists(), "the flag counts before the environment");
-    watch(&[], "WATERFALL_STATE_DIR", &path("environment"));
+    watch(&[], &[("WATERFALL_STATE_DIR", &path("environment"))]);
     assert!(remembers("environment"));
-    watch(&["--no-state"], "WATERFALL_STATE_DIR", &path("nothing"));
+    watch(&["--no-state"], &[("WATERFALL_STATE_DIR", &path("nothing"))]);
     assert!(!path("nothing").exists());
     #[cfg(not(windows))]
     {
-        watch(&[], "XDG_STATE_HOME", &path("xdg"));
+        watch(&[], &[("XDG_STATE_HOME", &path("xdg")), ("WATERFALL_STATE_DIR", Path::new(""))]);
         assert!(remembers("xdg/waterfall"));
     }
 
-    let said = watch(&[], "WATERFALL_STATE_DIR", &path("clip.webm").join("below"));
+    let said = watch(&[], &[("WATERFALL_STATE_DIR", &path("clip.webm").join("below"))]);
     assert!(said.contains("no peers are remembered"), "{said}");
     speaker.kill();
 }
