@@ -1,9 +1,12 @@
 //! The command line: what can be said, and how it is explained.
 
+pub(crate) mod keys;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use keys::{DebugArgs, KeyArgs, KeysArgs};
 
 /// Live streaming with no media server and no signalling server: viewers pass the stream on to each other.
 #[derive(Debug, Parser)]
@@ -39,8 +42,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Measure this machine: joins, forwarding.
     Bench(BenchArgs),
+    /// Make OpenPGP keys, and look at them.
+    Key(KeysArgs),
     /// Look at this machine and its network: what works, what does not, what to do.
     Doctor(DoctorArgs),
+    /// Look at what the DHT holds of a room.
+    Debug(DebugArgs),
     /// Print the completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page, or write one for each command.
@@ -97,6 +104,10 @@ pub(crate) struct AccessArgs {
     /// Read the password from this file (its first line), or from standard input with '-'.
     #[arg(long, value_name = "FILE", group = "access")]
     pub password_file: Option<PathBuf>,
+
+    /// An OpenPGP key.
+    #[command(flatten)]
+    pub key: KeyArgs,
 }
 
 /// `waterfall stream`.
@@ -109,6 +120,11 @@ pub(crate) struct StreamArgs {
     /// What opens the room.
     #[command(flatten)]
     pub access: AccessArgs,
+
+    /// Certificate of somebody who may watch, from 'gpg --armor --export NAME'. Repeatable; a file may hold several.
+    /// You need a key of your own, too: --key FILE.
+    #[arg(long, value_name = "FILE", help_heading = "Access", requires = "key")]
+    pub to: Vec<PathBuf>,
 
     /// Begin again when the file ends, until interrupted.
     #[arg(long = "loop")]
@@ -148,6 +164,10 @@ pub(crate) struct WatchArgs {
     /// What opens the room. Default: by the ticket; a password is asked for when the room wants one.
     #[command(flatten)]
     pub access: AccessArgs,
+
+    /// Refuse a room that was not made by the holder of this certificate: a file, or the fingerprint itself.
+    #[arg(long, value_name = "FILE|FINGERPRINT", help_heading = "Access", requires = "key")]
+    pub owner: Option<PathBuf>,
 
     /// Save all tracks as WebM or Matroska, by the file's ending; '-' writes Matroska to standard output:
     /// waterfall watch TICKET --out - | mpv -
@@ -228,6 +248,14 @@ pub(crate) enum TicketCommand {
 /// `waterfall doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Look at this OpenPGP secret key, too: whether it could open or own a room.
+    #[arg(long, value_name = "FILE", help_heading = "Access")]
+    pub key: Option<PathBuf>,
+
+    /// Look at these certificates, too: whether their holders could be members. Repeatable.
+    #[arg(long, value_name = "FILE", help_heading = "Access")]
+    pub to: Vec<PathBuf>,
+
     /// How others would be reached.
     #[command(flatten)]
     pub network: NetworkArgs,

@@ -1,7 +1,7 @@
 //! What several commands share: the node, passwords, tickets.
 
 use std::io::{IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use waterfall::{Access, AccessKind, Credentials, Multiaddr, Node, Password, Ticket, parse_address};
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cli::{AccessArgs, NetworkArgs};
 use crate::exit::Failure;
 use crate::output::say;
-use crate::state;
+use crate::{keys, state};
 
 /// Longest password or ticket file that is read.
 const MAX_TEXT: u64 = 64 * 1024;
@@ -38,17 +38,25 @@ pub(crate) fn bootstrap_addresses(args: &NetworkArgs) -> Result<Vec<(String, Vec
     args.bootstrap.iter().map(parse).collect()
 }
 
-/// How a room that is being created is guarded.
-pub(crate) fn access(args: &AccessArgs) -> Result<Access, Failure> {
+/// How a room that is being created is guarded; `to` are the certificates of those who may watch.
+pub(crate) fn access(args: &AccessArgs, to: &[PathBuf]) -> Result<Access, Failure> {
+    if let Some(owner) = keys::secret_key(&args.key)? {
+        if to.is_empty() {
+            return Err(Failure::Usage("who may watch? name their certificates: --to FILE".into()));
+        }
+        return Ok(Access::Members { owner, members: keys::members(to)? });
+    }
     if args.open {
         return Ok(Access::Open);
     }
     if let Some(file) = &args.password_file {
-        return Ok(Access::Password(password_from(file)?));
+        return Ok(Access::Password(first_line(file, "the password")?));
     }
     if !args.password {
         return Err(Failure::Usage(
-            "who may watch? say --open (anyone with the ticket), --password or --password-file FILE".into(),
+            "who may watch? say --open (anyone with the ticket), --password or --password-file FILE, \
+             or --to CERTIFICATE with --key KEY"
+                .into(),
         ));
     }
     let typed = ask_password("Password (empty: make one up): ")?;
@@ -62,11 +70,17 @@ pub(crate) fn access(args: &AccessArgs) -> Result<Access, Failure> {
 
 /// What a viewer brings; asks for a password only if the room wants one.
 pub(crate) fn credentials(args: &AccessArgs, ticket: &Ticket) -> Result<Credentials, Failure> {
+    if let Some(key) = keys::secret_key(&args.key)? {
+        return Ok(Credentials::Key(key));
+    }
     if args.open {
         return Ok(Credentials::Open);
     }
     if let Some(file) = &args.password_file {
-        return Ok(Credentials::Password(password_from(file)?));
+        return Ok(Credentials::Password(first_line(file, "the password")?));
+    }
+    if ticket.access == AccessKind::Members {
+        return Err(Failure::Refused("this room is for members; give your OpenPGP key: --key FILE".into()));
     }
     if args.password || ticket.access == AccessKind::Password {
         return Ok(Credentials::Password(Password::from(ask_password("Password: ")?)));
@@ -83,11 +97,15 @@ fn ask_password(prompt: &str) -> Result<String, Failure> {
     Ok(rpassword::prompt_password(prompt).context("the password could not be read")?)
 }
 
-fn password_from(file: &Path) -> Result<Password, Failure> {
-    let text = read_text(file).with_context(|| format!("the password file {} could not be read", file.display()))?;
+/// The first line of a file that holds a secret.
+pub(crate) fn first_line(file: &Path, what: &str) -> Result<Password, Failure> {
+    let text = read_text(file).with_context(|| format!("{what} could not be read from {}", file.display()))?;
     let first = text.lines().next().unwrap_or_default().trim_end_matches('\r');
     if first.is_empty() {
-        return Err(Failure::sentence(format_args!("the password file {} is empty", file.display())));
+        return Err(Failure::sentence(format_args!(
+            "{what} cannot be empty, and the first line of {} is",
+            file.display()
+        )));
     }
     Ok(Password::from(first))
 }

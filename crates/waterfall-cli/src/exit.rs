@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Error(anyhow::Error),
     /// The command line made no sense; code 2.
     Usage(String),
+    /// Access was refused; code 3.
+    Refused(String),
     /// Interrupted by the user, after leaving cleanly; code 130.
     Interrupted,
 }
@@ -35,6 +37,7 @@ impl Failure {
         match self {
             Self::Error(error) => ExitCode::from(join_error(error).map_or(1, code_of_join)),
             Self::Usage(_) => ExitCode::from(2),
+            Self::Refused(_) => ExitCode::from(3),
             Self::Interrupted => ExitCode::from(INTERRUPTED),
         }
     }
@@ -43,7 +46,7 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<String> {
         match self {
             Self::Error(error) => Some(format!("{error:#}")),
-            Self::Usage(text) => Some(text.clone()),
+            Self::Usage(text) | Self::Refused(text) => Some(text.clone()),
             Self::Interrupted => None,
         }
     }
@@ -60,7 +63,13 @@ fn join_error(error: &anyhow::Error) -> Option<&JoinError> {
 
 fn code_of_join(error: &JoinError) -> u8 {
     match error {
-        JoinError::WrongCredentials { .. } | JoinError::WrongPassword | JoinError::Expelled => 3,
+        JoinError::WrongCredentials { .. }
+        | JoinError::WrongPassword
+        | JoinError::NotAMember(_)
+        | JoinError::OtherOwner(_)
+        | JoinError::Owner(_)
+        | JoinError::Key(_)
+        | JoinError::Expelled => 3,
         JoinError::NoPeers | JoinError::NotFound | JoinError::Ended => 4,
         _ => 1,
     }

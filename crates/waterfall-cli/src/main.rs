@@ -3,12 +3,14 @@
 mod bench;
 mod cli;
 mod common;
+mod debug;
 mod demo;
 mod doctor;
 mod exit;
 mod frame_log;
 mod graph;
 mod interrupt;
+mod keys;
 mod live;
 mod news;
 mod output;
@@ -70,6 +72,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(args) => Box::pin(demo::run(args, cli.json)).await,
         Command::Bench(args) => Box::pin(bench::run(args, cli.json)).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, cli.json)).await,
+        Command::Key(args) => keys::run(&args, cli.json),
+        Command::Debug(args) => Box::pin(debug::run(args, cli.json)).await,
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use waterfall::media::frame::Pacer;
-use waterfall::{Kind, Node, Publisher, Room, Status};
+use waterfall::{Access, Kind, Node, Publisher, Room, Status, unix_now};
 
 use crate::cli::StreamArgs;
 use crate::common::{access, start_node};
@@ -34,9 +34,15 @@ pub(crate) async fn run(args: StreamArgs, json: bool) -> Result<(), Failure> {
         return Err(Failure::Usage("a speaker with --fan-out 0 would speak to nobody".into()));
     }
     // What can go wrong without the network goes wrong before it.
-    let access = access(&args.access)?;
+    let access = access(&args.access, &args.to)?;
     let source = Source::open(&args.file, args.repeat).await?;
     let log = args.frame_log.as_deref().map(FrameLog::create).transpose()?;
+    if let Access::Members { members, .. } = &access
+        && !json
+    {
+        let names: Vec<_> = members.iter().map(|member| member.holder(unix_now()).to_string()).collect();
+        say(format_args!("Open to: {}.", names.join(", ")));
+    }
     let node = start_node(&args.network).await?;
     let room = node.create(access).title(args.title.clone()).fan_out(args.network.fan_out).await?;
     announce(&node, &room, &args, json)?;

@@ -12,10 +12,12 @@ use crate::common::{credentials, start_node, ticket};
 use crate::exit::Failure;
 use crate::frame_log::{Entry, FrameLog};
 use crate::interrupt::interrupted;
+use crate::keys;
 use crate::live::{self, Display, Watching, words};
 use crate::news::News;
 use crate::output::{print_json, say};
 use crate::recorder::{Recorder, Target};
+use crate::screen::printable;
 use crate::view::{Seen, Tally, View};
 
 const STATUS_EVERY: Duration = Duration::from_secs(1);
@@ -113,7 +115,10 @@ async fn join(
         JoinByArg::Probe => JoinBy::Probe,
         JoinByArg::Walk => JoinBy::Walk,
     };
-    let joining = node.join(ticket, credentials).fan_out(args.network.fan_out).by(by);
+    let mut joining = node.join(ticket, credentials).fan_out(args.network.fan_out).by(by);
+    if let Some(owner) = &args.owner {
+        joining = joining.made_by(keys::owner(owner)?);
+    }
     tokio::select! {
         joined = joining.into_future() => Ok(joined?),
         () = interrupted() => Err(Failure::Interrupted),
@@ -156,7 +161,8 @@ impl Watcher {
             let (id, room, title) = (self.room.node_id(), self.room.id(), self.room.title().to_owned());
             print_json(&Line::Joined { id, room, title, ms })?;
         } else {
-            say(format_args!("In the room after {ms} ms."));
+            let owner = self.room.owner().map(|owner| format!(" of {}", printable(&owner.to_string())));
+            say(format_args!("In the room{} after {ms} ms.", owner.unwrap_or_default()));
         }
         let mut news = News::new(&self.room, self.json);
         if relay { self.relay(&mut news).await } else { self.view(&mut news).await }

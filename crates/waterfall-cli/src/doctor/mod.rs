@@ -1,13 +1,14 @@
 //! `waterfall doctor`: what works on this machine and in this network, what does not, and what to do.
 
 mod dht;
+mod files;
 mod machine;
 mod network;
 mod report;
 
 use std::time::Duration;
 
-use crate::cli::{DoctorArgs, NetworkArgs};
+use crate::cli::DoctorArgs;
 use crate::common::bootstrap_addresses;
 use crate::exit::Failure;
 use crate::interrupt::interrupted;
@@ -22,7 +23,7 @@ pub(crate) async fn run(args: DoctorArgs, json: bool) -> Result<(), Failure> {
     let bootstrap = bootstrap_addresses(&args.network)?;
     let mut report = Report::new(json);
     tokio::select! {
-        done = examine(&args.network, &bootstrap, &mut report) => done?,
+        done = examine(&args, &bootstrap, &mut report) => done?,
         () = interrupted() => return Err(Failure::Interrupted),
     }
     if json {
@@ -36,10 +37,11 @@ pub(crate) async fn run(args: DoctorArgs, json: bool) -> Result<(), Failure> {
 }
 
 async fn examine(
-    args: &NetworkArgs,
+    doctor: &DoctorArgs,
     bootstrap: &[(String, Vec<waterfall::Multiaddr>)],
     report: &mut Report,
 ) -> Result<(), Failure> {
+    let args = &doctor.network;
     let clock = machine::Clock::start();
     report.add(machine::interfaces(&args.listen))?;
     for finding in network::ports(&args.listen, args.port) {
@@ -50,6 +52,9 @@ async fn examine(
         report.add(finding)?;
     }
     report.add(machine::state_folder(args))?;
+    for finding in files::keys(doctor) {
+        report.add(finding)?;
+    }
     report.add(network::multicast(!args.no_lan))?;
     for finding in network::bootstrap(bootstrap).await {
         report.add(finding)?;

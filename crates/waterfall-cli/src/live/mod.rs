@@ -79,6 +79,10 @@ impl Display {
 
     /// Tells how it stands now.
     pub(crate) fn show(&mut self, status: &Status, figures: &impl Figures) {
+        if status.size == 0 {
+            // Nothing has been counted yet, not even we.
+            return;
+        }
         let now = Instant::now();
         match self.manner {
             Manner::Silent => {}

@@ -37,6 +37,27 @@ fn scaled(value: u64, units: [&str; 4]) -> String {
     }
 }
 
+/// `2026-11-22`, of milliseconds since 1970; in UTC.
+pub(crate) fn day(millis: u64) -> String {
+    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    // OpenPGP's times end in 2106; whatever says more is cut there.
+    let mut day = millis.min(u64::from(u32::MAX) * 1000) / 86_400_000;
+    let mut year = 1970;
+    while day >= 365 + u64::from(is_leap(year)) {
+        day -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < length {
+            break;
+        }
+        day -= length;
+        month += 1;
+    }
+    format!("{year:04}-{month:02}-{:02}", day + 1)
+}
+
 /// `12 345 678`.
 pub(crate) fn number(value: u64) -> String {
     let digits = value.to_string();
@@ -70,6 +91,12 @@ mod tests {
         assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(1_250_000), "1.2 MB");
         assert_eq!(bytes(u64::MAX), "18446744073 GB");
+        assert_eq!(day(0), "1970-01-01");
+        assert_eq!(day(951_782_399_999), "2000-02-28");
+        assert_eq!(day(951_782_400_000), "2000-02-29");
+        assert_eq!(day(1_798_761_599_000), "2026-12-31");
+        assert_eq!(day(4_102_444_800_000), "2100-01-01");
+        assert_eq!(day(u64::MAX), "2106-02-07");
         assert_eq!(number(7), "7");
         assert_eq!(number(1_234_567), "1 234 567");
         assert_eq!(count(1, "viewer", "viewers"), "1 viewer");

@@ -4,6 +4,7 @@
 mod bad_input;
 mod demo;
 mod doctor;
+mod keys;
 #[cfg(unix)]
 mod live_view;
 mod state;

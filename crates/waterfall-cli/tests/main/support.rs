@@ -63,9 +63,14 @@ impl Speaker {
     }
 }
 
-/// Whether an external tool is there. Where all tools are required its absence is a failure.
+/// Whether an external tool of ffmpeg's family is there; see [`have`].
 pub(crate) fn tool(name: &str) -> bool {
-    let found = Command::new(name).arg("-version").output().is_ok();
+    have(name, "-version")
+}
+
+/// Whether an external tool is there. Where all tools are required its absence is a failure.
+pub(crate) fn have(name: &str, version: &str) -> bool {
+    let found = Command::new(name).arg(version).output().is_ok();
     let required = std::env::var_os("WATERFALL_REQUIRE_TOOLS").is_some_and(|value| value == "1");
     assert!(found || !required, "{name} is missing and WATERFALL_REQUIRE_TOOLS is set");
     if !found {
