@@ -1,7 +1,7 @@
 //! Where participants are sent: pure policy over lists of spots.
 //!
 //! Nearest the root first, since depth is latency. Among spots of one depth the subtrees take
-//! turns, and a spot that was just handed out counts as taken for [`PROMISE`]: a crowd that calls
+//! turns, those first who have shown that they can serve; and a spot that was just handed out counts as taken for [`PROMISE`]: a crowd that calls
 //! a full relay at once is spread over all that is open instead of running at the first spot.
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub(crate) fn nearest(spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
             list.push(spot);
         }
     }
-    list.sort_by_key(|spot| (spot.free == 0, spot.depth));
+    list.sort_by_key(|spot| (spot.free == 0, spot.depth, spot.proven == 0));
     list.truncate(MAX_SPOTS);
     list
 }
@@ -62,15 +62,23 @@ impl Ledger {
     /// Where to send one more caller, the best first; the first of them is now promised.
     pub(crate) fn redirect(&mut self, now: Timestamp, subtrees: &[&[Spot]]) -> Vec<Spot> {
         self.promises.retain(|(_, until)| *until > now);
+        if self.promises.is_empty() {
+            self.promises = VecDeque::new();
+        }
         self.turn = self.turn.wrapping_add(1);
         let spots = self.weighed(now, interleave(subtrees, self.turn % subtrees.len().max(1)));
         if let Some(first) = spots.first().filter(|spot| spot.free > 0) {
-            if self.promises.len() == MAX_PROMISES {
-                self.promises.pop_front();
-            }
-            self.promises.push_back((first.contact.node, now + PROMISE));
+            self.promise(now, first.contact.node);
         }
         spots
+    }
+
+    /// Counts one place of a spot as taken for a moment.
+    pub(crate) fn promise(&mut self, now: Timestamp, node: NodeId) {
+        if self.promises.len() == MAX_PROMISES {
+            self.promises.pop_front();
+        }
+        self.promises.push_back((node, now + PROMISE));
     }
 
     /// Spots less what is promised of them, nearest the root first. What is promised away may come
@@ -79,6 +87,7 @@ impl Ledger {
         let less_promised = |mut spot: Spot| {
             let standing = self.promises.iter().filter(|(node, until)| *node == spot.contact.node && *until > now);
             spot.free = spot.free.saturating_sub(u8::try_from(standing.count()).unwrap_or(u8::MAX));
+            spot.proven = spot.proven.min(spot.free);
             spot
         };
         let (open, promised): (Vec<_>, Vec<_>) = spots.into_iter().map(less_promised).partition(|spot| spot.free > 0);
@@ -151,7 +160,7 @@ mod tests {
     }
 
     fn spot(n: u8, depth: u16, free: u8) -> Spot {
-        Spot { contact: Contact::new(id(n), []), depth, free }
+        Spot { contact: Contact::new(id(n), []), depth, free, proven: 0 }
     }
 
     fn nodes(spots: &[Spot]) -> Vec<u8> {
