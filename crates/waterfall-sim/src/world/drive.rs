@@ -21,7 +21,8 @@ impl World {
             let Some(who) = self.nodes[node as usize].who.as_mut() else { return };
             match who.poll_output() {
                 Output::Timeout(at) => {
-                    let wake = at.map_or(u64::MAX, |at| at.as_micros());
+                    // A moment that is past is now.
+                    let wake = at.map_or(u64::MAX, |at| at.as_micros().max(self.now));
                     self.nodes[node as usize].wake = wake;
                     if wake < self.nodes[node as usize].pending {
                         self.nodes[node as usize].pending = wake;

@@ -277,6 +277,8 @@ impl World {
                 let Some(link) = self.links.get(slot) else { continue };
                 let feeds = link.ends[CALLEE] == above && link.feed.is_some_and(|feed| feed.until >= now);
                 let child = link.ends[CALLER];
+                // Whether it has seen anything yet is known only after a look.
+                self.look(child);
                 let hit = feeds && self.nodes[child as usize].expose(now);
                 if hit {
                     open.push(child);
