@@ -167,8 +167,10 @@ impl Baseline {
             return self.outputs.push_back(Output::Accept { from, role: Role::Child });
         }
         let known = self.children.iter().filter(|(node, up)| **up && **node != from);
-        let spots: Vec<Spot> =
-            known.map(|(node, _)| Spot { contact: Contact::new(*node, []), depth: 1, free: 1 }).take(4).collect();
+        let spots: Vec<Spot> = known
+            .map(|(node, _)| Spot { contact: Contact::new(*node, []), depth: 1, free: 1, proven: 1 })
+            .take(4)
+            .collect();
         let reason = if serves { Refusal::Full } else { Refusal::NoRoute };
         let spots = if self.fixed_order { Vec::new() } else { spots };
         self.outputs.push_back(Output::Refuse { from, reason, spots });

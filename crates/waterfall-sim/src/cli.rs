@@ -100,6 +100,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "MS", default_value_t = 50.0, value_parser = positive)]
     pub(crate) rtt: f64,
 
+    /// Let participants know round trips to others before they call, as if they had measured them.
+    #[arg(long)]
+    pub(crate) distances: bool,
+
     /// How often in an hour each link stalls for some 150 ms.
     #[arg(long, value_name = "TIMES", default_value_t = 0.0, value_parser = not_negative)]
     pub(crate) outages: f64,
@@ -157,6 +161,7 @@ impl Cli {
             seed: self.seed,
             strategy,
             population: self.population(),
+            distances: self.distances,
             skip_codec: self.skip_codec,
             // What other schemes do is shown, not held against us.
             checks: strategy == Strategy::Waterfall,

@@ -19,6 +19,7 @@
 //! ```
 
 mod baseline;
+mod configs;
 mod geography;
 mod histogram;
 mod ident;

@@ -85,5 +85,7 @@ fn code(event: &Event) -> u64 {
         Event::Heal => pair(20, 0, 0),
         Event::RootReturns => pair(21, 0, 0),
         Event::Sample => pair(22, 0, 0),
+        Event::Withheld(link) => pair(23, link.slot, link.serial),
+        Event::Congested(link) => pair(24, link.slot, link.serial),
     }
 }

@@ -12,6 +12,8 @@ pub struct Options {
     pub strategy: Strategy,
     /// Who they are.
     pub population: Population,
+    /// Participants know how far others are, as if they had measured it.
+    pub distances: bool,
     /// Messages are handed over instead of encoded and decoded. Their lengths are measured all the same.
     pub skip_codec: bool,
     /// Whether a gap beyond [`Options::gap_bound`], or someone never served, fails the run.
@@ -34,10 +36,11 @@ impl Default for Options {
             seed: 1,
             strategy: Strategy::Waterfall,
             population: Population::default(),
+            distances: false,
             skip_codec: false,
             checks: true,
             gap_bound: 30_000_000,
-            over_fan_out: 4,
+            over_fan_out: u32::from(waterfall_tree::MAX_OVER),
             traffic_bound: 512_000.0,
             sample_every: 1_000_000,
             outages_per_hour: 0.0,

@@ -1,5 +1,7 @@
 //! One participant's state machine, whichever scheme it follows.
 
+use std::sync::Arc;
+
 use waterfall_tree::{Config, Input, Output, Timestamp, Tree};
 use waterfall_wire::{Contact, NodeId, Spot};
 
@@ -19,18 +21,17 @@ pub(crate) struct Birth {
     pub(crate) root: NodeId,
     pub(crate) contact: Contact,
     pub(crate) fan_out: u8,
-    /// For the root: its first counter.
-    pub(crate) first_counter: u64,
+    /// Shared by all of one fan-out.
+    pub(crate) config: Arc<Config>,
     pub(crate) seed: u64,
 }
 
 impl Participant {
     pub(crate) fn new(birth: Birth, now: Timestamp) -> Self {
-        let Birth { strategy, root, contact, fan_out, first_counter, seed } = birth;
+        let Birth { strategy, root, contact, fan_out, config, seed } = birth;
         let is_root = contact.node == root;
         match strategy {
             Strategy::Waterfall | Strategy::Reactive => {
-                let config = Config::default().fan_out(fan_out).root(root).first_counter(first_counter);
                 let tree = if is_root {
                     Tree::root(config, contact, seed, now)
                 } else {
@@ -67,9 +68,9 @@ impl Participant {
     }
 
     /// The answer to a probe.
-    pub(crate) fn open_spots(&self, now: Timestamp) -> Vec<Spot> {
+    pub(crate) fn probed(&mut self, now: Timestamp) -> Vec<Spot> {
         match self {
-            Self::Tree(tree) => tree.open_spots(now),
+            Self::Tree(tree) => tree.probed(now),
             Self::Baseline(_) => Vec::new(),
         }
     }

@@ -147,7 +147,7 @@ impl World {
         if self.options.skip_codec {
             return spots;
         }
-        let bytes = encode(&Summary { size: 1, height: 0, spots });
+        let bytes = encode(&Summary { size: 1, height: 0, spots, wards: Vec::new(), strength: 0, climber: None });
         decode::<Summary>(&bytes).map(|summary| summary.spots).unwrap_or_default()
     }
 

@@ -186,6 +186,17 @@ impl World {
         self.queue.push(last_heard + DEAD, Event::Dead { link: at, end: end as u8 });
     }
 
+    /// A link that was idle is used from now on: that nothing comes is noticed soon, but not before an answer could
+    /// have come.
+    pub(crate) fn hurry(&mut self, at: LinkRef, end: usize) {
+        let Some(link) = self.link(at).filter(|link| link.up && !link.silent[end]) else { return };
+        let (least, spread) = self.options.strategy.detection();
+        let noticed = self.now + 2 * link.delay + least + noise::mix(u64::from(at.serial)) % (spread + 1);
+        if self.is_quiet(at, end as u8) {
+            self.queue.push(noticed, Event::Silent { link: at, end: end as u8 });
+        }
+    }
+
     fn is_quiet(&self, at: LinkRef, end: u8) -> bool {
         self.link(at).is_some_and(|link| {
             let other = &self.nodes[link.ends[1 - usize::from(end)] as usize];

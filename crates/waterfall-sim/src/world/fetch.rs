@@ -92,10 +92,10 @@ impl World {
         for _ in 0..RANDOM_PICKS {
             let pick = self.jitter.below(self.nodes.len() as u64) as u32;
             if pick != node && self.nodes[pick as usize].is_present() && self.nodes[pick as usize].parent.is_some() {
-                spots.push(Spot { contact: self.contact(pick), depth: 1, free: 1 });
+                spots.push(Spot { contact: self.contact(pick), depth: 1, free: 1, proven: 0 });
             }
         }
-        spots.push(Spot { contact: self.contact(self.root), depth: 0, free: 1 });
+        spots.push(Spot { contact: self.contact(self.root), depth: 0, free: 1, proven: 0 });
         self.searches.take(number);
         self.input(node, Input::Candidates(spots));
     }
@@ -107,8 +107,10 @@ impl World {
             return;
         }
         let now = self.time();
-        let spots = self.nodes[entry as usize].who.as_ref().map(|who| who.open_spots(now)).unwrap_or_default();
+        let spots = self.nodes[entry as usize].who.as_mut().map(|who| who.probed(now)).unwrap_or_default();
         let spots = self.through_codec(spots);
+        // An answer may promise spots, which the participant may want to tell.
+        self.drain(entry);
         let answer = self.answers.put(spots);
         let delay = self.delay(node, entry);
         self.queue.push(self.now + delay, Event::Probed { search, answer });

@@ -127,7 +127,8 @@ impl World {
     }
 
     /// The tree's message to a neighbour.
-    pub(crate) fn send(&mut self, node: u32, to: u32, message: TreeMessage) {
+    pub(crate) fn send(&mut self, node: u32, to: u32, mut message: TreeMessage) {
+        self.distort(node, &mut message);
         let Some(link) = self.link_to(node, to).filter(|link| self.link(*link).is_some_and(|link| link.up)) else {
             self.tally.misdirected += 1;
             return;

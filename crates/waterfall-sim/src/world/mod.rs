@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod conduct;
 mod drive;
 mod fault;
 mod fetch;
@@ -13,6 +14,7 @@ use smallvec::SmallVec;
 use waterfall_tree::Timestamp;
 use waterfall_wire::{Contact, Spot};
 
+use crate::configs::Configs;
 use crate::geography::Geography;
 use crate::ident;
 use crate::log::Log;
@@ -67,6 +69,10 @@ pub(crate) enum Event {
     EntrySpread,
     /// A session is over.
     Depart(u32),
+    /// A viewer has noticed that its parent does not forward.
+    Withheld(LinkRef),
+    /// A relay has noticed that its upload does not carry a child.
+    Congested(LinkRef),
     /// A process goes on.
     Thaw(u32),
     /// A link's outage is over.
@@ -163,6 +169,7 @@ pub(crate) struct World {
     /// When there was no way to the speaker for some or all, whatever anyone did.
     no_source: Option<(u64, u64)>,
     first_counter: u64,
+    configs: Configs,
     plan: Plan,
     next_step: usize,
     window: Option<Window>,
@@ -209,6 +216,7 @@ impl World {
             parted: false,
             no_source: None,
             first_counter: 1,
+            configs: Configs::default(),
             plan,
             next_step: 0,
             window: None,
@@ -278,6 +286,8 @@ impl World {
             Event::WriteEntry => self.write_entry(),
             Event::EntrySpread => self.entry_spread(),
             Event::Depart(node) => self.depart(node),
+            Event::Withheld(link) => self.withheld(link),
+            Event::Congested(link) => self.congested(link),
             Event::Thaw(node) => self.thaw(node),
             Event::Mend(link) => self.mend(link),
             Event::Outage => self.outage(),
@@ -345,6 +355,12 @@ impl World {
         node
     }
 
+    fn config(&mut self, node: u32) -> std::sync::Arc<waterfall_tree::Config> {
+        let fan_out = self.nodes[node as usize].person.fan_out;
+        let first_counter = (node == self.root).then_some(self.first_counter);
+        self.configs.of(&self.options, ident::id(self.root), fan_out, first_counter)
+    }
+
     /// Starts a participant's state machine.
     pub(crate) fn give_birth(&mut self, node: u32) {
         let birth = Birth {
@@ -352,7 +368,7 @@ impl World {
             root: ident::id(self.root),
             contact: self.contact(node),
             fan_out: self.nodes[node as usize].person.fan_out,
-            first_counter: self.first_counter,
+            config: self.config(node),
             seed: crate::noise::of(self.options.seed, u64::from(node), 0x5eed),
         };
         self.nodes[node as usize].who = Some(Participant::new(birth, self.time()));

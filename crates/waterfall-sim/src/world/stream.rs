@@ -31,6 +31,7 @@ impl World {
             if end == CALLER {
                 self.say_resume(node, at);
             }
+            self.hurry(at, end);
             return self.begin_if_ready(at);
         }
         link.resume = None;
@@ -68,19 +69,13 @@ impl World {
             link.feed = Some(Feed { from: now, from_value, until });
         }
         self.reflow(caller, now + delay + HOP);
-    }
-
-    fn can_carry_one_more(&self, node: u32) -> bool {
-        let sender = &self.nodes[node as usize];
-        match sender.person.conduct {
-            Conduct::Withholds => false,
-            Conduct::Slow => self.feeds_of(node).count() < usize::from(sender.person.carries),
-            Conduct::Honest | Conduct::Boasts | Conduct::Counts => true,
+        if !can_send && !cut {
+            self.will_be_noticed(at, callee);
         }
     }
 
     /// Links over which a participant sends now.
-    fn feeds_of(&self, node: u32) -> impl Iterator<Item = LinkRef> + '_ {
+    pub(crate) fn feeds_of(&self, node: u32) -> impl Iterator<Item = LinkRef> + '_ {
         self.nodes[node as usize].links.iter().filter_map(move |(_, slot)| {
             let link = self.links.get(*slot)?;
             let sends = link.ends[CALLEE] == node && link.feed.is_some_and(|feed| feed.until == u64::MAX);
