@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn strength_grows_with_children_and_age_and_is_bounded() {
-        let minutes = |n| Duration::from_secs(60 * n);
+        let minutes = |n: u64| Duration::from_secs(60 * n);
         assert_eq!(strength(0, minutes(0)), STEP);
         assert!(strength(4, minutes(0)) > strength(2, minutes(0)));
         assert!(strength(4, minutes(10)) > strength(4, minutes(1)));

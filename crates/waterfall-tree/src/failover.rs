@@ -138,7 +138,9 @@ impl Tree {
         self.changed.fed = true;
         self.changed.below = true;
         self.changed.plan = true;
-        self.moved_at = Some(self.now);
+        if !first {
+            self.moved_at = Some(self.now);
+        }
         self.follow();
         if first {
             let depth = self.mark.map_or(0, |mark| mark.depth);

@@ -59,14 +59,20 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// A number that differs from one call to the next.
+    pub(crate) fn next_turn(&mut self) -> usize {
+        self.turn = self.turn.wrapping_add(1);
+        self.turn
+    }
+
     /// Where to send one more caller, the best first; the first of them is now promised.
     pub(crate) fn redirect(&mut self, now: Timestamp, subtrees: &[&[Spot]]) -> Vec<Spot> {
         self.promises.retain(|(_, until)| *until > now);
         if self.promises.is_empty() {
             self.promises = VecDeque::new();
         }
-        self.turn = self.turn.wrapping_add(1);
-        let spots = self.weighed(now, interleave(subtrees, self.turn % subtrees.len().max(1)));
+        let turn = self.next_turn();
+        let spots = self.weighed(now, interleave(subtrees, turn % subtrees.len().max(1)));
         if let Some(first) = spots.first().filter(|spot| spot.free > 0) {
             self.promise(now, first.contact.node);
         }

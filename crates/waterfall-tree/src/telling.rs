@@ -5,7 +5,7 @@ use waterfall_wire::{Climber, Contact, NodeId, Spot, Summary, TreeMessage};
 use crate::balance::strength;
 use crate::config::SIZE_INTERVAL;
 use crate::neighbour::{Child, WardStage};
-use crate::placement::nearest;
+use crate::placement::{nearest, rotate_equals};
 use crate::plan::beginning;
 use crate::timer::Timer;
 use crate::tree::Phase;
@@ -63,12 +63,13 @@ impl Tree {
         self.ledger.weighed(now.max(self.now), self.spots())
     }
 
-    /// The answer to a probe: as [`Tree::open_spots`], but the first of them counts as taken for a
-    /// moment, so that many who ask at once are spread over all that is open.
+    /// The answer to a probe: as [`Tree::open_spots`], but those of one depth in another order each
+    /// time, so that many who ask at once are spread over all that is open.
     #[must_use]
     pub fn probed(&mut self, now: Timestamp) -> Vec<Spot> {
-        let spots = self.spots();
-        self.ledger.redirect(now.max(self.now), &[&spots])
+        let mut spots = self.open_spots(now);
+        rotate_equals(&mut spots, self.ledger.next_turn());
+        spots
     }
 
     pub(crate) fn spots(&self) -> Vec<Spot> {
