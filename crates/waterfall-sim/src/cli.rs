@@ -63,6 +63,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 
+    /// With `--log`: write only what this participant is told and what it wants. The speaker is 0.
+    #[arg(long, value_name = "NUMBER", requires = "log")]
+    pub(crate) follow: Option<u32>,
+
     /// Hand messages over instead of encoding and decoding them: faster, for the largest runs. Their lengths are
     /// measured all the same.
     #[arg(long)]

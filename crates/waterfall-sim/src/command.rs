@@ -143,7 +143,8 @@ fn one_run(
     let mut log = match &cli.log {
         Some(path) => {
             let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-            Log::to(BufWriter::new(file))
+            let log = Log::to(BufWriter::new(file));
+            cli.follow.into_iter().fold(log, Log::following)
         }
         None => Log::default(),
     };

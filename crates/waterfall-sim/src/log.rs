@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use waterfall_tree::{Input, Output};
+
 use crate::noise::mix;
 use crate::world::Event;
 
@@ -9,6 +11,8 @@ use crate::world::Event;
 pub struct Log {
     digest: u64,
     lines: Option<Box<dyn Write + Send>>,
+    /// Only what this one is told and does.
+    followed: Option<u32>,
     error: Option<std::io::Error>,
 }
 
@@ -20,7 +24,7 @@ impl std::fmt::Debug for Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { digest: 0, lines: None, error: None }
+        Self { digest: 0, lines: None, followed: None, error: None }
     }
 }
 
@@ -29,6 +33,14 @@ impl Log {
     #[must_use]
     pub fn to(lines: impl Write + Send + 'static) -> Self {
         Self { lines: Some(Box::new(lines)), ..Self::default() }
+    }
+
+    /// Writes, instead of every event, what one participant is told and what it wants: the speaker is 0, the others are
+    /// numbered as they join.
+    #[must_use]
+    pub fn following(mut self, participant: u32) -> Self {
+        self.followed = Some(participant);
+        self
     }
 
     /// A number that two runs share only if the same happened in both.
@@ -50,8 +62,26 @@ impl Log {
 
     pub(crate) fn event(&mut self, at: u64, event: &Event) {
         self.digest = mix(self.digest ^ mix(at) ^ code(event));
+        if self.followed.is_none() {
+            self.line(format_args!("{at}\t{event:?}\n"));
+        }
+    }
+
+    pub(crate) fn told(&mut self, at: u64, node: u32, input: &Input) {
+        if self.followed == Some(node) {
+            self.line(format_args!("{at}\ttold\t{input:?}\n"));
+        }
+    }
+
+    pub(crate) fn wants(&mut self, at: u64, node: u32, output: &Output) {
+        if self.followed == Some(node) {
+            self.line(format_args!("{at}\twants\t{output:?}\n"));
+        }
+    }
+
+    fn line(&mut self, text: std::fmt::Arguments<'_>) {
         if let Some(lines) = &mut self.lines
-            && let Err(error) = writeln!(lines, "{at}\t{event:?}")
+            && let Err(error) = lines.write_fmt(text)
         {
             self.lines = None;
             self.error = Some(error);
@@ -73,9 +103,9 @@ fn code(event: &Event) -> u64 {
         Event::Silent { link, end } => pair(8 + (u64::from(end) << 5), link.slot, link.serial),
         Event::Dead { link, end } => pair(9 + (u64::from(end) << 5), link.slot, link.serial),
         Event::Heard { link, end } => pair(10 + (u64::from(end) << 5), link.slot, link.serial),
-        Event::Found(search) => pair(11, search, 0),
-        Event::Probe { search, entry } => pair(12, search, entry),
-        Event::Probed { search, answer } => pair(13, search, answer),
+        Event::Found(search) => pair(11, search.slot, 0),
+        Event::Probe { search, entry } => pair(12, search.slot, entry),
+        Event::Probed { search, answer } => pair(13, search.slot, answer),
         Event::WriteEntry => pair(14, 0, 0),
         Event::EntrySpread => pair(15, 0, 0),
         Event::Depart(node) => pair(16, node, 0),

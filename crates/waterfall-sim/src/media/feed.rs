@@ -38,6 +38,9 @@ impl Arriving<'_> {
         if at < lag || sent < self.feed.from {
             return (0, 0, self.feed.from + lag);
         }
+        if self.feed.until <= self.feed.from {
+            return (0, 0, u64::MAX);
+        }
         if sent >= self.feed.until {
             return (self.sent_by(self.feed.until).0, 0, u64::MAX);
         }

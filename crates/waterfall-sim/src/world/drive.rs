@@ -10,6 +10,7 @@ impl World {
     /// Something happens to a participant.
     pub(crate) fn input(&mut self, node: u32, input: Input) {
         let now = self.time();
+        self.log.told(self.now, node, &input);
         let Some(who) = self.nodes[node as usize].who.as_mut() else { return };
         who.handle(now, input);
         self.drain(node);
@@ -65,6 +66,7 @@ impl World {
     }
 
     fn perform(&mut self, node: u32, output: Output) {
+        self.log.wants(self.now, node, &output);
         match output {
             Output::Send { to, message } => self.send(node, ident::index(&to), message),
             Output::Call { to, role, advertised, .. } => self.call(node, &to.node, role, advertised),

@@ -34,7 +34,15 @@ const RANDOM_PICKS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Search {
     node: u32,
+    serial: u32,
     waiting: usize,
+}
+
+/// A search, and which use of its number it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SearchRef {
+    pub(crate) slot: u32,
+    pub(crate) serial: u32,
 }
 
 /// What the DHT says of the way in.
@@ -53,15 +61,17 @@ impl World {
         self.tally.dht_bytes += GET_RPCS * RPC_BYTES;
         let hop = (self.options.population.round_trip_ms * 1_000.0) as u64;
         let takes = GET_HOPS * (hop / 2 + self.jitter.below(hop.max(1)));
-        let search = self.searches.put(Search { node, waiting: 0 });
-        self.queue.push(self.now + takes, Event::Found(search));
+        self.serial = self.serial.wrapping_add(1);
+        let serial = self.serial;
+        let slot = self.searches.put(Search { node, serial, waiting: 0 });
+        self.queue.push(self.now + takes, Event::Found(SearchRef { slot, serial }));
     }
 
     /// The entry record is there; its participants are asked.
-    pub(crate) fn found(&mut self, number: u32) {
-        let Some(node) = self.searches.get(number).map(|search| search.node) else { return };
+    pub(crate) fn found(&mut self, number: SearchRef) {
+        let Some(node) = self.search(number).map(|search| search.node) else { return };
         if !self.nodes[node as usize].is_present() {
-            self.searches.take(number);
+            self.searches.take(number.slot);
             return;
         }
         if self.options.strategy == Strategy::Random {
@@ -71,7 +81,7 @@ impl World {
         entries.retain(|entry| *entry != node);
         self.jitter.shuffle(&mut entries);
         entries.truncate(PROBES);
-        if let Some(search) = self.searches.get_mut(number) {
+        if let Some(search) = self.searches.get_mut(number.slot) {
             search.waiting = entries.len() + 1;
         }
         for entry in entries {
@@ -87,7 +97,11 @@ impl World {
         self.queue.push(self.now + patience, Event::Probed { search: number, answer: u32::MAX });
     }
 
-    fn found_anyone(&mut self, number: u32, node: u32) {
+    fn search(&self, number: SearchRef) -> Option<&Search> {
+        self.searches.get(number.slot).filter(|search| search.serial == number.serial)
+    }
+
+    fn found_anyone(&mut self, number: SearchRef, node: u32) {
         let mut spots = Vec::new();
         for _ in 0..RANDOM_PICKS {
             let pick = self.jitter.below(self.nodes.len() as u64) as u32;
@@ -96,13 +110,13 @@ impl World {
             }
         }
         spots.push(Spot { contact: self.contact(self.root), depth: 0, free: 1, proven: 0 });
-        self.searches.take(number);
+        self.searches.take(number.slot);
         self.input(node, Input::Candidates(spots));
     }
 
     /// A question arrives at an entry participant.
-    pub(crate) fn probe(&mut self, search: u32, entry: u32) {
-        let Some(node) = self.searches.get(search).map(|search| search.node) else { return };
+    pub(crate) fn probe(&mut self, search: SearchRef, entry: u32) {
+        let Some(node) = self.search(search).map(|search| search.node) else { return };
         if !self.reaches(node, entry) || self.hold_if_frozen(entry, Event::Probe { search, entry }) {
             return;
         }
@@ -117,16 +131,17 @@ impl World {
     }
 
     /// An answer arrives, or patience is over.
-    pub(crate) fn probed(&mut self, number: u32, answer: u32) {
+    pub(crate) fn probed(&mut self, number: SearchRef, answer: u32) {
         let spots = self.answers.take(answer).unwrap_or_default();
-        let Some(search) = self.searches.get_mut(number) else { return };
+        let serial = number.serial;
+        let Some(search) = self.searches.get_mut(number.slot).filter(|search| search.serial == serial) else { return };
         search.waiting = search.waiting.saturating_sub(1);
         let over = answer == u32::MAX || search.waiting <= 1;
         if spots.is_empty() && !over {
             return;
         }
         let node = search.node;
-        self.searches.take(number);
+        self.searches.take(number.slot);
         if !self.nodes[node as usize].is_present() {
             return;
         }

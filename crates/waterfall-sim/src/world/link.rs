@@ -153,6 +153,8 @@ impl World {
 
     /// What this participant has, so that the other end sends on from there.
     pub(crate) fn say_resume(&mut self, node: u32, link: LinkRef) {
+        // Whether anything has come yet is known only after a look.
+        self.look(node);
         let line = &self.nodes[node as usize].line;
         let have =
             (!line.is_empty() && self.nodes[node as usize].watch.first <= self.now).then(|| line.value(self.now));

@@ -30,7 +30,7 @@ use crate::tally::Tally;
 use crate::traffic::Traffic;
 
 use call::Call;
-use fetch::{Entrance, Search};
+use fetch::{Entrance, Search, SearchRef};
 pub(crate) use link::LinkRef;
 use link::{Link, Parcel};
 
@@ -58,11 +58,11 @@ pub(crate) enum Event {
     /// It hears something again.
     Heard { link: LinkRef, end: u8 },
     /// The entry record is there.
-    Found(u32),
+    Found(SearchRef),
     /// A question arrives at an entry participant.
-    Probe { search: u32, entry: u32 },
+    Probe { search: SearchRef, entry: u32 },
     /// Its answer arrives.
-    Probed { search: u32, answer: u32 },
+    Probed { search: SearchRef, answer: u32 },
     /// The root writes the entry record.
     WriteEntry,
     /// Others find it.
