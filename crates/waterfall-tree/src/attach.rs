@@ -58,7 +58,7 @@ impl Tree {
         } else if self.path.contains(&from) {
             Some(Refusal::NotFeasible)
         } else {
-            (self.children.len() >= self.limit_with_orphans()).then_some(Refusal::Full)
+            (!self.has_room_for_orphan()).then_some(Refusal::Full)
         };
         if let Some(reason) = refusal {
             // It stays our ward; whether we stay its standby is for it to say.
@@ -112,8 +112,10 @@ impl Tree {
         self.send(node, TreeMessage::Attached(down));
     }
 
-    fn turn_ward_away(&mut self, node: NodeId, reason: Refusal) {
-        self.send(node, TreeMessage::Refused { reason, spots: Vec::new() });
+    pub(crate) fn turn_ward_away(&mut self, node: NodeId, reason: Refusal) {
+        if self.wards.get(&node).is_some_and(|ward| ward.stage != WardStage::Leased) {
+            self.send(node, TreeMessage::Refused { reason, spots: Vec::new() });
+        }
         self.remove_ward(node, true);
     }
 
@@ -137,7 +139,12 @@ impl Tree {
 
     /// Attaches whoever our mark has become good enough for.
     pub(crate) fn release_held(&mut self) {
-        let Some(mark) = self.mark.filter(|_| self.has_route() && !self.is_standing_still()) else { return };
+        if !self.children.values().any(|child| matches!(child.stage, Stage::Held { .. })) {
+            return;
+        }
+        // Also while we have asked another to take us: several who ask each other would wait for each
+        // other. If its answer is not feasible after that, we ask again, by its newer counter.
+        let Some(mark) = self.mark.filter(|_| self.has_route()) else { return };
         let ready = |child: &Child| matches!(child.stage, Stage::Held { advertised } if is_feasible(mark, advertised));
         let ready: Vec<NodeId> = self.children.iter().filter(|(_, c)| ready(c)).map(|(node, _)| *node).collect();
         for node in ready {

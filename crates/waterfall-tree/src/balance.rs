@@ -72,13 +72,13 @@ impl Tree {
             && self.search.is_none()
             && self.attempt.is_none()
             && self.staying() <= usize::from(self.places());
-        if let Some(insertion) = self.insertion.as_ref().filter(|insertion| insertion.until <= self.now) {
-            let _given_up = insertion;
+        if self.insertion.as_ref().is_some_and(|insertion| insertion.until <= self.now) {
             self.insertion = None;
         }
         if calm && self.insertion.is_none() && (self.fill_hole() || self.level() || self.promote()) {
             // There may be more to do.
-            self.timers.set(Timer::Balance, self.now + BALANCE_INTERVAL);
+            let pause = self.jitter(BALANCE_INTERVAL);
+            self.timers.set(Timer::Balance, self.now + pause);
         }
     }
 
@@ -98,22 +98,24 @@ impl Tree {
         true
     }
 
-    /// Someone deep in one subtree may have a place much nearer the root in another.
+    /// The deepest of each subtree may have a place much nearer the root in another.
     fn level(&mut self) -> bool {
         let depth = self.own_depth();
-        let settled = || self.attached().filter(|(_, child)| child.is_settled());
-        let Some((tallest, height)) = settled().map(|(node, child)| (*node, child.summary.height)).max_by_key(|t| t.1)
-        else {
-            return false;
-        };
-        let deepest = depth.saturating_add(1).saturating_add(height);
-        let spots = self.spots_below(Some(tallest), 0);
-        let spots = self.ledger.weighed(self.now, spots);
-        let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
-        let Some(to) = spots.iter().filter(worthwhile).min_by_key(|spot| spot.depth).cloned() else { return false };
-        self.ledger.promise(self.now, to.contact.node);
-        self.send(tallest, TreeMessage::Rise { node: None, to });
-        true
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        let mut subtrees: Vec<(u16, NodeId)> = settled.map(|(node, child)| (child.summary.height, *node)).collect();
+        subtrees.sort_by_key(|(height, node)| (std::cmp::Reverse(*height), *node));
+        let mut any = false;
+        for (height, node) in subtrees {
+            let deepest = depth.saturating_add(1).saturating_add(height);
+            let turn = self.rng.below(64);
+            let spots = self.ledger.weighed(self.now, self.spots_below(Some(node), turn));
+            let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
+            let Some(to) = spots.iter().find(worthwhile).cloned() else { continue };
+            self.ledger.promise(self.now, to.contact.node);
+            self.send(node, TreeMessage::Rise { node: None, to });
+            any = true;
+        }
+        any
     }
 
     /// A grandchild that is stronger than one of our children by far takes its place, and that
@@ -149,6 +151,13 @@ impl Tree {
         expected && self.children.len() <= usize::from(self.places())
     }
 
+    /// Whether we have just come nearer the root: the one whose place we took comes below us, and
+    /// is taken even where there is no room. Who goes instead finds room where we were before.
+    pub(crate) fn just_rose(&self) -> bool {
+        let recently = self.rose_at.is_some_and(|at| self.now.since(at) < EXPECTED_FOR);
+        recently && self.places() > 0 && self.children.len() <= usize::from(self.places())
+    }
+
     /// A child has come; if it was asked to, the one it is stronger than goes below it.
     pub(crate) fn inserted(&mut self, node: NodeId) {
         let Some(insertion) = self.insertion.as_ref().filter(|insertion| insertion.climber == node) else { return };
@@ -169,11 +178,18 @@ impl Tree {
         if !self.is_parent(from) {
             return self.unless_known(from);
         }
+        let turn = self.rng.below(64);
         let settled = || self.attached().filter(|(_, child)| child.is_settled());
         let via = match node {
             Some(node) if node == self.me.node => None,
             Some(node) => settled().map(|(child, _)| *child).find(|child| *child == node),
-            None => settled().max_by_key(|(_, child)| child.summary.height).map(|(child, _)| *child),
+            None => {
+                let tallest = settled().map(|(_, child)| child.summary.height).max();
+                let tall = settled().filter(|(_, child)| Some(child.summary.height) == tallest);
+                // Another one each time: who cannot reach the place must not keep it from others.
+                let tall: Vec<NodeId> = tall.map(|(child, _)| *child).collect();
+                tall.get(turn % tall.len().max(1)).copied()
+            }
         };
         match (via, node) {
             (Some(child), _) => self.send(child, TreeMessage::Rise { node, to }),

@@ -121,7 +121,7 @@ impl Tree {
     fn has_room_for(&mut self, node: NodeId) -> bool {
         let places = usize::from(self.places());
         if self.staying() >= places {
-            return self.could_insert() || self.expects(node);
+            return self.could_insert() || self.expects(node) || self.just_rose();
         }
         if self.children.len() <= places {
             return true;

@@ -16,9 +16,12 @@ pub const LEASE: Duration = Duration::from_secs(5);
 /// A call that has not become a link by then is given up. Not longer than the callee's [`LEASE`],
 /// after which it would be cut anyway.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first patience with a call while the stream stands still; doubles with each round up to
-/// [`CALL_TIMEOUT`]. A healthy call over a path of 100 ms takes 0.6 s.
-pub const REPAIR_CALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// The first patience with a link that comes up while there is no stream, or not for long; doubles
+/// with each round up to [`CALL_TIMEOUT`]. Over a path of 100 ms it takes 0.5 s.
+pub const SETUP_PATIENCE: Duration = Duration::from_secs(1);
+/// The first patience with an offer that is not answered, in the same cases; doubles likewise. It
+/// takes a round trip, or two where nobody talked to the callee before.
+pub const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
 /// From the link being up to the parent's answer: a held request ([`FEASIBILITY_WAIT`]) and a
 /// slow round trip.
 pub const ATTACH_TIMEOUT: Duration = Duration::from_secs(3);

@@ -41,7 +41,6 @@ impl Tree {
         let Some(mark) = &mut self.mark else { return };
         mark.counter = mark.counter.max(above).saturating_add(1);
         self.pass_on_marks();
-        self.release_held();
     }
 
     /// Our counter has grown: all children hear of it at the root's pace, those that asked always.

@@ -5,6 +5,8 @@
 //! `Attached`, which it does when its mark is feasible. Until then the orphan has no way to the
 //! root in the eyes of the tree: it takes nobody, passes on no marks and soon says that it starves.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
 use crate::config::{GRACE, HEDGE, MAX_OVER, RESUME_PATIENCE};
@@ -12,6 +14,9 @@ use crate::feasibility::is_feasible;
 use crate::neighbour::{Parent, Resume, Standby};
 use crate::timer::Timer;
 use crate::{Event, Output, Tree};
+
+/// A standby that had no room may be asked again after this: by then others have moved on.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Tree {
     /// To be called once when the parent turns out to be no use.
@@ -25,16 +30,28 @@ impl Tree {
 
     /// Asks the standby to step in, if there is one that can. True while nobody else needs asking.
     pub(crate) fn resume(&mut self) -> bool {
-        let (advertised, summary) = (self.advertised(), self.summary());
-        let Some(standby) = self.standby.as_mut() else { return false };
-        if standby.resume == Resume::Idle && standby.is_fit() {
-            standby.resume = Resume::Asked;
-            let peer = standby.id();
-            self.timers.set(Timer::Resume, self.now + RESUME_PATIENCE);
-            self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
-            self.feed(peer, true);
+        if self.can_resume() {
+            self.ask_standby();
         }
         self.timers.is_set(Timer::Resume)
+    }
+
+    /// Whether the standby can be asked to be the parent.
+    pub(crate) fn can_resume(&self) -> bool {
+        self.standby.as_ref().is_some_and(|standby| {
+            let declined = standby.declined_at.is_some_and(|at| self.now.since(at) < ASK_AGAIN);
+            standby.resume == Resume::Idle && standby.is_fit() && !declined
+        })
+    }
+
+    pub(crate) fn ask_standby(&mut self) {
+        let (advertised, summary) = (self.advertised(), self.summary());
+        let Some(standby) = self.standby.as_mut() else { return };
+        standby.resume = Resume::Asked;
+        let peer = standby.id();
+        self.timers.set(Timer::Resume, self.now + RESUME_PATIENCE);
+        self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
+        self.feed(peer, true);
     }
 
     /// Whether the standby has been asked to be the parent.
@@ -87,28 +104,27 @@ impl Tree {
 
     /// The standby does not take us.
     pub(crate) fn standby_refused(&mut self, reason: Refusal, spots: Vec<Spot>) {
-        let asked = self.is_resuming();
-        if asked {
-            self.end_resume();
+        if !self.is_resuming() {
+            return self.drop_standby(true);
         }
-        if asked && reason == Refusal::NoRoute {
+        self.end_resume();
+        let now = self.now;
+        match (reason, self.standby.as_mut()) {
             // It lost its own parent at the same moment. It will say when it is fed again.
-            if let Some(standby) = self.standby.as_mut() {
+            (Refusal::NoRoute, Some(standby)) => {
                 standby.starving = true;
+                self.standby_unfit();
             }
-            return self.standby_unfit();
+            (Refusal::Full | Refusal::NotFeasible, Some(standby)) => standby.declined_at = Some(now),
+            _ => self.drop_standby(true),
         }
-        self.drop_standby(true);
-        if asked {
-            self.infeasible(reason);
-            let can_serve = self.may_serve();
-            self.changed.fed = true;
-            if self.search.is_none() {
-                self.begin_search();
-            }
-            if let Some(search) = &mut self.search {
-                search.redirect(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
-            }
+        self.infeasible(reason);
+        if self.search.is_none() {
+            self.begin_search();
+        }
+        let can_serve = self.may_serve();
+        if let Some(search) = &mut self.search {
+            search.redirect(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
         }
     }
 
@@ -129,6 +145,8 @@ impl Tree {
         let path = std::mem::take(&mut down.path);
         let summary = self.summary();
         self.summary_told(&summary);
+        let depth = self.mark.map(|mark| mark.depth);
+        self.rose_at = Some(self.now).filter(|_| !was_standby && depth > Some(down.mark.depth.saturating_add(1)));
         let old = self.parent.replace(Box::new(Parent::new(contact, down, self.now)));
         self.set_path(path);
         self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
@@ -206,9 +224,12 @@ impl Tree {
         }
     }
 
-    /// How many children there may be for a while, when orphans come that we stand by for.
-    pub(crate) fn limit_with_orphans(&self) -> usize {
-        let places = usize::from(self.places());
-        if places == 0 { 0 } else { places + usize::from(MAX_OVER) }
+    /// Whether there is room for an orphan that we stand by for: some over the fan-out, for a
+    /// while. Silent children do not count, for they may be what the orphan has lost; but what is
+    /// still sent to them is bounded, too.
+    pub(crate) fn has_room_for_orphan(&self) -> bool {
+        let most = usize::from(self.places() + MAX_OVER);
+        let heard = self.children.values().filter(|child| child.silent.is_none()).count();
+        self.places() > 0 && heard < most && self.children.len() < 2 * most
     }
 }

@@ -32,6 +32,11 @@ pub enum Input {
         /// The other end.
         peer: NodeId,
     },
+    /// Whom we called takes us: the link is being set up. `LinkUp` or `CallFailed` follow.
+    CallAnswered {
+        /// The callee.
+        peer: NodeId,
+    },
     /// Whom we called does not take us.
     CallRefused {
         /// The callee.
@@ -105,7 +110,8 @@ pub enum Output {
         /// What to say.
         message: TreeMessage,
     },
-    /// Make an offer; answered by `LinkUp`, `CallRefused` or `CallFailed`. At most one of each role
+    /// Make an offer; answered by `CallAnswered` and then `LinkUp`, by `CallRefused` or `CallFailed`.
+    /// At most one of each role
     /// at a time, to different peers.
     Call {
         /// Whom. Without addresses where none are known: then ask the routing layer.

@@ -20,8 +20,7 @@ impl Tree {
         self.stand_down();
         self.drop_former();
         for node in self.wards.ids() {
-            self.send(node, TreeMessage::Refused { reason: Refusal::Leaving, spots: Vec::new() });
-            self.remove_ward(node, true);
+            self.turn_ward_away(node, Refusal::Leaving);
         }
         for node in self.children.ids() {
             if self.children.get(&node).is_some_and(|child| !child.is_attached()) {

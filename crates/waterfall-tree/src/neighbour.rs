@@ -101,6 +101,8 @@ pub(crate) struct Standby {
     /// Places to stand by for our children.
     pub(crate) stand: Vec<Spot>,
     pub(crate) resume: Resume,
+    /// When it last had no room for us as a child.
+    pub(crate) declined_at: Option<Timestamp>,
     /// Not fit since then, although we have a way to the root.
     pub(crate) unfit_since: Option<Timestamp>,
 }

@@ -112,8 +112,7 @@ impl Tree {
         self.proven = self.proven.min(self.fan_out);
         self.changed.below = true;
         for node in self.wards.ids().into_iter().skip(usize::from(self.ward_places())) {
-            self.send(node, TreeMessage::Refused { reason: waterfall_wire::Refusal::Full, spots: Vec::new() });
-            self.remove_ward(node, true);
+            self.turn_ward_away(node, waterfall_wire::Refusal::Full);
         }
     }
 }

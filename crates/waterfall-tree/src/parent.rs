@@ -73,7 +73,6 @@ impl Tree {
         }
         if counted {
             self.pass_on_marks();
-            self.release_held();
         }
     }
 

@@ -118,7 +118,8 @@ pub(crate) struct Heir<'a> {
 ///
 /// The leaver's parent has one spot more than it says, the leaver's own; it goes to the child
 /// with the most descendants, so that as few as possible get deeper. The others are dealt what is
-/// open outside, one place at a time; then each other's subtrees. The leaver's parent is on every
+/// open outside, one place at a time; then the subtrees of larger
+/// siblings. The leaver's parent is on every
 /// list, for it can always redirect.
 pub(crate) fn hand_over(heirs: &[Heir<'_>], above: Option<&Spot>, outside: &[Spot]) -> Vec<(NodeId, Vec<Spot>)> {
     let above_node = above.map(|spot| spot.contact.node);
@@ -137,7 +138,9 @@ pub(crate) fn hand_over(heirs: &[Heir<'_>], above: Option<&Spot>, outside: &[Spo
         .map(|(turn, &index)| {
             let own = &heirs[index];
             let mut list: Vec<Spot> = places.pop_front().into_iter().collect();
-            let others: Vec<&[Spot]> = heirs.iter().filter(|h| h.node != own.node).map(|h| h.spots).collect();
+            // Below those only that come earlier: if each were sent below the next, all would wait for
+            // each other.
+            let others: Vec<&[Spot]> = order[..turn].iter().map(|&earlier| heirs[earlier].spots).collect();
             let siblings = nearest(interleave(&others, turn % others.len().max(1)));
             let outside = outside.iter().filter(|s| s.free > 0);
             for spot in outside.chain(&siblings).chain(above) {
@@ -220,6 +223,6 @@ mod tests {
         assert_eq!(of(2)[0], 50);
         assert_eq!(of(3)[0], 51);
         assert!(!of(1).contains(&11), "nobody is sent below itself");
-        assert!(of(1).contains(&50) && of(2).contains(&11));
+        assert!(of(1).contains(&50) && !of(2).contains(&11), "nobody waits for one that waits for it");
     }
 }

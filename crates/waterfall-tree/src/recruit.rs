@@ -8,7 +8,7 @@
 
 use waterfall_wire::{Contact, Down, NodeId, Role, Spot, TreeMessage};
 
-use crate::config::{ATTACH_TIMEOUT, CALL_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
+use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
 use crate::neighbour::Standby;
 use crate::timer::Timer;
 use crate::tree::Phase;
@@ -122,7 +122,7 @@ impl Tree {
         recruiting.linked = false;
         recruiting.call = Some(to.clone());
         self.recruiting = Some(recruiting);
-        self.timers.set(Timer::RecruitCall, self.now + CALL_TIMEOUT);
+        self.timers.set(Timer::RecruitCall, self.now + 2 * ANSWER_PATIENCE);
         self.output(Output::Call { to, role: Role::Standby, advertised: self.advertised() });
     }
 

@@ -28,8 +28,12 @@ pub(crate) enum Source {
     /// The root, when it is the parent that was lost: when it returns, tier 1 should find it first.
     /// However often it does not answer, each later round begins with it.
     LostRoot,
-    /// A leaving parent's plan, in its order.
+    /// The first of a leaving parent's plan.
     HandOver,
+    /// The standby, when the parent leaves.
+    Standby,
+    /// The rest of a leaving parent's plan, in its order.
+    Others,
     /// A spot: the rescue plan, a redirect, a fetch. Nearest the root first.
     Spot,
     /// As above, but of someone who has no free place: only a relay is taken, instead of a leaf.
@@ -94,14 +98,18 @@ impl Search {
         for (place, spot) in spots.into_iter().enumerate() {
             let crowded = source == Source::Spot && spot.free == 0;
             let source = if crowded { Source::Crowded } else { source };
-            let depth = if matches!(source, Source::HandOver | Source::Path) { 0 } else { spot.depth };
+            let depth = if matches!(source, Source::HandOver | Source::Standby | Source::Others | Source::Path) {
+                0
+            } else {
+                spot.depth
+            };
             let mut new = Candidate {
                 setbacks: 0,
                 broken: 0,
                 promises: spot.free > 0,
                 source,
                 depth,
-                unproven: source != Source::HandOver && spot.proven == 0,
+                unproven: !matches!(source, Source::HandOver | Source::Others) && spot.proven == 0,
                 batch: Reverse(self.batches),
                 place,
                 contact: spot.contact,
@@ -167,6 +175,11 @@ impl Search {
     /// Whether to fetch now; true once a round.
     pub(crate) fn should_fetch(&mut self) -> bool {
         !std::mem::replace(&mut self.fetched, true)
+    }
+
+    /// How many rounds there were before this one.
+    pub(crate) fn round(&self) -> u32 {
+        self.round
     }
 
     /// Everyone may be tried again.

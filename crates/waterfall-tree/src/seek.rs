@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Down, MAX_SPOTS, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{ATTACH_TIMEOUT, FETCH_TIMEOUT, REPAIR_CALL_TIMEOUT};
+use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, FETCH_TIMEOUT, SETUP_PATIENCE};
 use crate::feasibility::is_feasible;
-use crate::neighbour::Attempt;
+use crate::neighbour::{Attempt, Standby};
 use crate::proximity::bucket;
 use crate::search::{Search, Source};
 use crate::timer::Timer;
@@ -74,22 +74,33 @@ impl Tree {
     }
 
     fn advance(&mut self, search: &mut Search) {
-        if self.attempt.is_some() || self.timers.is_set(Timer::Retry) {
+        // When a lost root returns, those who lost it should find it first: the others, whose parent
+        // is looking, neither fetch nor call it at once.
+        let waits = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_none() && !parent.is_useless());
+        let patient = waits && search.round() < 2;
+        let root = self.path.first().copied().filter(|_| patient);
+        let waits = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
+        if waits || self.attempt.is_some() {
             return;
         }
         let me = self.me.node;
-        let next = search.next(|node| *node != me && !self.is_neighbour(*node) && !self.is_shunned(node));
+        let can_resume = self.can_resume();
+        let next = search.next(|node| {
+            let reachable = !self.is_neighbour(*node) || (can_resume && self.is_standby(*node));
+            *node != me && Some(*node) != root && reachable && !self.is_shunned(node)
+        });
         let last_resort = next.as_ref().is_none_or(|(source, _)| *source >= Source::Path);
-        if last_resort && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
+        if last_resort && !patient && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
             self.timers.set(Timer::Fetch, self.now + FETCH_TIMEOUT);
             self.output(Output::Fetch);
         }
         if let Some((_, contact)) = next {
-            // While the stream stands still the next candidate is worth more than a slow one.
-            let repairing = self.mark.is_some() && !self.has_route();
-            let limit = self.config.call_timeout;
-            let limit = if repairing { search.growing(REPAIR_CALL_TIMEOUT, limit) } else { limit };
-            self.call(contact, limit, false);
+            if self.is_standby(contact.node) {
+                return self.ask_standby();
+            }
+            // The next candidate is worth more than a slow one.
+            let answer = search.growing(ANSWER_PATIENCE, self.config.call_timeout);
+            self.call(contact, answer, false);
         } else if !self.timers.is_set(Timer::Fetch) {
             let (slow_base, slow_cap) = if self.parent.is_some() { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
             let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
@@ -107,12 +118,20 @@ impl Tree {
     /// Adds what the present or the lost parent told of other places.
     fn fill(&self, search: &mut Search) {
         let Some(parent) = self.parent.as_ref().or(self.lost.as_ref()) else { return };
+        let as_spot = |contact| Spot { contact, depth: 0, free: 0, proven: 0 };
         let (outside, beside) = (&parent.outside, &parent.beside);
-        search.recall(Source::HandOver, parent.leaving.iter().flatten().cloned());
+        // The first place is meant for us alone; the others are no better than the standby.
+        let mut plan = parent.leaving.iter().flatten().cloned();
+        search.recall(Source::HandOver, plan.next());
+        search.recall(Source::Others, plan);
+        if parent.leaving.is_some() {
+            let standby = self.standby.as_ref().filter(|standby| standby.is_fit());
+            let spot = |standby: &Standby| as_spot(standby.contact.clone());
+            search.recall(Source::Standby, standby.map(|standby| spot(standby)));
+        }
         search.recall(Source::Spot, outside.iter().cloned());
         let known = |node: &NodeId| outside.iter().find(|spot| spot.contact.node == *node).map(|s| s.contact.clone());
         let above = self.path.iter().rev().skip(1).map(|node| known(node).unwrap_or_else(|| Contact::new(*node, [])));
-        let as_spot = |contact| Spot { contact, depth: 0, free: 0, proven: 0 };
         search.recall(Source::Path, above.map(as_spot));
         if self.parent.is_none() {
             search.recall(Source::LostParent, [parent.as_spot()]);
@@ -166,6 +185,19 @@ impl Tree {
 
     pub(crate) fn is_attempt(&self, peer: NodeId) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer)
+    }
+
+    /// The link is coming up; that gets time of its own.
+    pub(crate) fn on_call_answered(&mut self, peer: NodeId) {
+        let longest = self.config.call_timeout;
+        if self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer && !attempt.attaching) {
+            let limit = self.search.as_ref().map_or(longest, |search| search.growing(SETUP_PATIENCE, longest));
+            self.timers.set(Timer::Call, self.now + limit);
+        } else if self.is_recruit(peer) {
+            self.timers.set(Timer::RecruitCall, self.now + longest);
+        } else {
+            self.reject();
+        }
     }
 
     pub(crate) fn on_call_timeout(&mut self) {

@@ -18,6 +18,7 @@ impl Standby {
             silent: false,
             stand: down.stand,
             resume: Resume::Idle,
+            declined_at: None,
             unfit_since: None,
         }
     }
@@ -32,6 +33,7 @@ impl Standby {
             silent: false,
             stand: Vec::new(),
             resume: Resume::Idle,
+            declined_at: None,
             unfit_since: None,
         }
     }

@@ -180,16 +180,17 @@ impl Tree {
         self.send(node, TreeMessage::Down(down));
     }
 
+    /// A new parent has this of us already; what changes from now on it hears at once.
     pub(crate) fn summary_told(&mut self, summary: &Summary) {
         let (urgent, all) = digests(summary);
-        self.told_summary = Some((urgent, all, self.now));
+        self.told_summary = Some((urgent, all, None));
     }
 
     pub(crate) fn tell_parent(&mut self, maybe: bool) {
         // What is below is told when there is a way to the root again.
         let parent = self.parent.as_ref().filter(|parent| parent.has_route()).map(|parent| parent.id());
         let Some(parent) = parent.filter(|_| maybe && self.phase == Phase::Active) else { return };
-        let told_at = self.told_summary.map(|(_, _, at)| at);
+        let told_at = self.told_summary.and_then(|(_, _, at)| at);
         if let Some(next) = told_at.map(|at| at + self.config.summary_interval).filter(|next| *next > self.now) {
             self.waiting.below = true;
             return self.timers.set(Timer::Summary, next);
@@ -199,13 +200,13 @@ impl Tree {
         let (urgent, all) = digests(&summary);
         match self.told_summary {
             Some((_, told, _)) if told == all => return,
-            Some((told, _, at)) if told == urgent && self.now.since(at) < SIZE_INTERVAL => {
+            Some((told, _, Some(at))) if told == urgent && self.now.since(at) < SIZE_INTERVAL => {
                 self.waiting.below = true;
                 return self.timers.set(Timer::Summary, at + SIZE_INTERVAL);
             }
             _ => {}
         }
-        self.told_summary = Some((urgent, all, self.now));
+        self.told_summary = Some((urgent, all, Some(self.now)));
         self.send(parent, TreeMessage::Summary(summary));
     }
 }

@@ -87,6 +87,8 @@ pub struct Tree {
     pub(crate) infeasible_since: Option<Timestamp>,
     pub(crate) shunned: Option<Box<Shunned>>,
     pub(crate) moved_at: Option<Timestamp>,
+    /// When we last moved nearer the root because we were asked to.
+    pub(crate) rose_at: Option<Timestamp>,
     pub(crate) children: Roster<Child>,
     pub(crate) wards: Roster<Ward>,
     pub(crate) calls: u32,
@@ -99,8 +101,8 @@ pub struct Tree {
     pub(crate) changed: Changed,
     /// What has changed and waits for its turn to be told.
     pub(crate) waiting: Changed,
-    /// Digests of the last summary, and of it without sizes, and when it was told.
-    pub(crate) told_summary: Option<(u64, u64, Timestamp)>,
+    /// Digests of what is urgent in the last summary and of all of it, and when it was told.
+    pub(crate) told_summary: Option<(u64, u64, Option<Timestamp>)>,
     pub(crate) published: Option<Published>,
     pub(crate) root_lost: bool,
     pub(crate) rejected: u64,
@@ -155,6 +157,7 @@ impl Tree {
             infeasible_since: None,
             shunned: None,
             moved_at: None,
+            rose_at: None,
             children: Roster::default(),
             wards: Roster::default(),
             calls: 0,
@@ -188,6 +191,7 @@ impl Tree {
             Input::Called { from, role, advertised } => self.on_called(from, role, advertised),
             Input::LinkUp { peer } => self.on_link_up(peer),
             Input::LinkDown { peer } => self.on_link_down(peer),
+            Input::CallAnswered { peer } => self.on_call_answered(peer),
             Input::CallRefused { peer, reason, spots } => self.on_call_refused(peer, reason, spots),
             Input::CallFailed { peer } => self.on_call_failed(peer),
             Input::Received { from, message } => self.on_message(from, message),
@@ -347,6 +351,7 @@ impl Tree {
             return;
         }
         self.settle_search();
+        self.release_held();
         self.settle_route();
         self.settle_recruiting();
         let changed = std::mem::take(&mut self.changed);

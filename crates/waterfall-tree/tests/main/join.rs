@@ -73,7 +73,7 @@ fn leaves_that_came_first_do_not_close_the_room() {
         world.until("the others are attached", 30_000, World::is_connected);
         world.run(10_000);
         assert!(world.is_connected());
-        assert!(world.status(0).children.len() <= 3);
+        world.until("nobody is over", 10_000, |world| world.status(0).children.len() <= 3);
     });
 }
 
