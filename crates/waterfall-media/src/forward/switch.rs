@@ -103,3 +103,61 @@ impl Switches {
         settled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: LinkId = LinkId(1);
+    const B: LinkId = LinkId(2);
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Packets every 20 ms over `link`, the first of which replaces the other link if `from` is one.
+    fn feed(switches: &mut Switches, link: LinkId, from: Option<LinkId>, start: Instant, ctrs: std::ops::Range<u64>) {
+        for (n, ctr) in ctrs.enumerate() {
+            let before = from.filter(|_| n == 0).map(|from| (from, ctr));
+            switches.brought(link, 7, ctr, before, start + ms(20 * n as u64));
+        }
+    }
+
+    #[test]
+    fn a_change_is_told_once_when_it_is_settled() {
+        let start = Instant::now();
+        let mut switches = Switches::default();
+        feed(&mut switches, A, None, start, 0..10);
+        let moved = start + ms(180 + 130);
+        feed(&mut switches, B, Some(A), moved, 10..50);
+        assert!(switches.settle(&BTreeMap::new(), moved + ms(1_999)).is_empty());
+        let expected = Switched { from: A, to: B, gap: ms(130), lost: 0 };
+        assert_eq!(switches.settle(&BTreeMap::new(), moved + SETTLED), [expected]);
+        assert!(switches.settle(&BTreeMap::new(), moved + SETTLED).is_empty());
+    }
+
+    #[test]
+    fn an_old_link_that_comes_back_in_time_was_never_left() {
+        let start = Instant::now();
+        let mut switches = Switches::default();
+        feed(&mut switches, A, None, start, 0..10);
+        let moved = start + ms(300);
+        feed(&mut switches, B, Some(A), moved, 10..15);
+        feed(&mut switches, A, Some(B), moved + ms(100), 15..40);
+        let settled = switches.settle(&BTreeMap::new(), moved + ms(5_000));
+        assert_eq!(settled.len(), 1, "{settled:?}");
+        assert_eq!((settled[0].from, settled[0].to, settled[0].gap), (B, A, ms(20)));
+    }
+
+    #[test]
+    fn links_and_changes_are_bounded() {
+        let start = Instant::now();
+        let mut switches = Switches::default();
+        for n in 0..2 * MAX_LINKS as u64 {
+            switches.brought(LinkId(n), 7, n, n.checked_sub(1).map(|from| (LinkId(from), n)), start + ms(n));
+            assert!(switches.heard.len() <= MAX_LINKS && switches.open.len() <= MAX_OPEN);
+        }
+        switches.settle(&BTreeMap::new(), start + 2 * REMEMBERED);
+        assert!(switches.heard.is_empty() && switches.open.is_empty());
+    }
+}

@@ -8,7 +8,7 @@ use super::filler::{Filler, Row};
 use super::nack::Tracker;
 use super::silence::Watch;
 use super::slots::Slots;
-use super::{Link, LinkEvent, STANDBY_FILLER};
+use super::{Backlog, Link, LinkEvent, STANDBY_FILLER};
 use crate::forward::Group;
 
 /// Silence on links that are no tree edge: three fillers may be lost.
@@ -29,6 +29,13 @@ const BLOCKED_RETRY: Duration = Duration::from_millis(1);
 const LEAST_FLUSH: u64 = 50_000;
 /// A sleep of this process after which nothing that came late says anything about the other end.
 const LONG_SLEEP: Duration = Duration::from_millis(500);
+
+/// How fast what a RESUME asked for is sent, with what comes meanwhile: at twice the stream's rate.
+fn flush_rate(stream: u64, backlog: &Backlog) -> u64 {
+    // The stream may have been interrupted here, too: what waits of it tells its rate as well.
+    let waiting = backlog.bytes as f64 / backlog.time.as_secs_f64().max(0.1);
+    (2 * stream.max(waiting as u64)).max(LEAST_FLUSH)
+}
 
 impl Link {
     /// Does what is due, and sends what may be sent; nothing but the transport's own while `blocked`.
@@ -83,10 +90,7 @@ impl Link {
     pub(super) fn pace(&mut self, now: Instant, group: &mut Group) {
         let stream = group.rate(now);
         let rate = if self.queue.is_catching_up() {
-            // The stream may have been interrupted here, too: what waits of it tells its rate as well.
-            let backlog = self.queue.backlog(group, now);
-            let waiting = backlog.bytes as f64 / backlog.time.as_secs_f64().max(0.1);
-            (2 * stream.max(waiting as u64)).max(LEAST_FLUSH)
+            flush_rate(stream, &self.queue.backlog(group, now))
         } else {
             self.config.pacing_floor.max(2 * stream)
         };
@@ -178,5 +182,19 @@ impl Link {
         let trackers = self.trackers.values().filter_map(Tracker::due).min();
         let others = [self.transport.due(), trackers, self.held, self.hearing.due(now)];
         others.into_iter().flatten().fold(self.upkeep.min(self.filler_due()), Instant::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resume_is_answered_at_twice_the_rate_of_the_stream_even_after_a_pause_of_it() {
+        let backlog = |ms, bytes| Backlog { time: Duration::from_millis(ms), bytes, packets: bytes / 1000 };
+        assert_eq!(flush_rate(500_000, &backlog(200, 100_000)), 1_000_000);
+        assert_eq!(flush_rate(0, &backlog(2_000, 1_000_000)), 1_000_000, "by what waits");
+        assert_eq!(flush_rate(4_000, &backlog(200, 800)), LEAST_FLUSH, "sound alone");
+        assert_eq!(flush_rate(500_000, &backlog(0, 60_000)), 1_200_000, "a moment says little");
     }
 }
