@@ -30,7 +30,7 @@ impl Tree {
     /// A request by someone whose call was accepted.
     fn hold(&mut self, from: NodeId, advertised: Option<Mark>, summary: Summary) {
         let Some(child) = self.children.get_mut(&from) else { return };
-        child.summary = summary;
+        child.take_over(&from, summary);
         child.stage = Stage::Held { advertised };
         self.attach_when_feasible(from, advertised);
     }
@@ -69,7 +69,8 @@ impl Tree {
         self.timers.clear(Timer::Silence(from));
         self.calls = self.calls.wrapping_add(1);
         let mut child = Child::new(self.calls, self.now);
-        (child.stage, child.summary, child.fed) = (Stage::Held { advertised }, summary, true);
+        (child.stage, child.fed) = (Stage::Held { advertised }, true);
+        child.take_over(&from, summary);
         self.children.insert(from, child);
         self.feed(from, true);
         self.attach_when_feasible(from, advertised);
@@ -195,11 +196,10 @@ impl Tree {
     }
 
     pub(crate) fn on_summary(&mut self, from: NodeId, summary: Summary) {
-        let mut summary = self.checked(summary);
+        let summary = self.checked(summary);
         match self.children.get_mut(&from) {
             Some(child) if child.is_attached() => {
-                summary.spots.shrink_to_fit();
-                child.summary = summary;
+                child.take_over(&from, summary);
                 self.changed.below = true;
             }
             _ => self.reject(),

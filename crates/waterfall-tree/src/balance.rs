@@ -164,10 +164,8 @@ impl Tree {
         let sinks = insertion.sinks;
         self.insertion = None;
         let Some(child) = self.children.get(&node) else { return };
-        let below = child.summary.spots.iter().chain(&child.summary.wards);
-        let contact = below.map(|spot| &spot.contact).find(|contact| contact.node == node).cloned();
-        let contact = contact.unwrap_or_else(|| waterfall_wire::Contact::new(node, []));
-        let first = Spot { contact, depth: self.own_depth().saturating_add(1), free: 1, proven: 0 };
+        let first =
+            Spot { contact: child.contact(&node), depth: self.own_depth().saturating_add(1), free: 1, proven: 0 };
         if self.children.get(&sinks).is_some_and(Child::is_settled) && self.staying() > usize::from(self.places()) {
             self.ask_to_move(sinks, Some(first));
         }

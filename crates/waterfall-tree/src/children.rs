@@ -155,7 +155,8 @@ impl Tree {
             Refusal::Full => {
                 let subtrees: Vec<&[Spot]> =
                     self.children.values().map(Child::spots).filter(|s| !s.is_empty()).collect();
-                self.ledger.redirect(self.now, &subtrees)
+                let spots = self.ledger.redirect(self.now, &subtrees);
+                self.with_gateways(spots)
             }
             Refusal::Leaving => self.outside(),
             // Whoever is cut off knows only others of whom the same may be true.

@@ -173,6 +173,8 @@ pub(crate) struct Child {
     /// Grows with each caller; orders children by age.
     pub(crate) number: u32,
     pub(crate) summary: Summary,
+    /// Where it can be called; without addresses until it has told of room once.
+    pub(crate) contact: Option<Contact>,
     pub(crate) told: Told,
     /// When it became a child.
     pub(crate) attached_at: Timestamp,
@@ -189,11 +191,13 @@ pub(crate) struct Child {
 
 impl Child {
     pub(crate) fn new(number: u32, now: Timestamp) -> Self {
-        let summary = Summary { size: 1, height: 0, spots: Vec::new(), wards: Vec::new(), strength: 0, climber: None };
+        let summary =
+            Summary { size: 1, height: 0, spots: Vec::new(), open: 0, wards: Vec::new(), strength: 0, climber: None };
         Self {
             stage: Stage::Leased,
             number,
             summary,
+            contact: None,
             told: Told::default(),
             attached_at: now,
             clean_since: now,
@@ -202,6 +206,21 @@ impl Child {
             fed: false,
             wants: None,
         }
+    }
+
+    /// Takes over what it says of its subtree.
+    pub(crate) fn take_over(&mut self, node: &NodeId, mut summary: Summary) {
+        let mut known = summary.spots.iter().chain(&summary.wards).map(|spot| &spot.contact);
+        if let Some(contact) = known.find(|contact| contact.node == *node) {
+            self.contact = Some(contact.clone());
+        }
+        summary.spots.shrink_to_fit();
+        self.summary = summary;
+    }
+
+    /// Where it can be called, as far as known.
+    pub(crate) fn contact(&self, node: &NodeId) -> Contact {
+        self.contact.clone().unwrap_or_else(|| Contact::new(*node, []))
     }
 
     pub(crate) fn is_attached(&self) -> bool {

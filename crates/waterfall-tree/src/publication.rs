@@ -74,6 +74,7 @@ fn record_digest(record: &NodeRecord) -> u64 {
         size: *size,
         height: *height,
         spots: spots.clone(),
+        open: 0,
         wards: Vec::new(),
         strength: record.depth,
         climber: None,

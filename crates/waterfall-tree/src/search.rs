@@ -14,7 +14,7 @@ const MAX_REDIRECTS: u32 = 16;
 /// Calls in one round, whatever is answered.
 const MAX_CALLS: u32 = 24;
 /// Who said so often in one search that it has room, or had it said by others, and was full each
-/// time, is not asked for long.
+/// time without knowing where else, is not asked for long.
 const MAX_BROKEN: u8 = 4;
 /// Calls in one round that may end at someone who is cut off as well, or at nobody. So many in a
 /// row mean a wide outage, where it is better to ask again at the top than to ask everyone.

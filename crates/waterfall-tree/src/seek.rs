@@ -219,7 +219,7 @@ impl Tree {
             match reason {
                 Refusal::Denied => search.forget(&peer),
                 Refusal::NoRoute => search.set_back(&peer),
-                Refusal::Full if search.broken_promise(&peer) => self.shun(peer),
+                Refusal::Full if spots.is_empty() && search.broken_promise(&peer) => self.shun(peer),
                 _ => {}
             }
         }

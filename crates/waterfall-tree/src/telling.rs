@@ -1,15 +1,18 @@
 //! What neighbours are told, and when: place and feeding at once, summaries paced.
 
-use waterfall_wire::{Climber, Contact, NodeId, Spot, Summary, TreeMessage};
+use waterfall_wire::{Climber, Contact, MAX_FAN_OUT, MAX_SPOTS, NodeId, Spot, Summary, TreeMessage};
 
 use crate::balance::strength;
 use crate::config::SIZE_INTERVAL;
 use crate::neighbour::{Child, WardStage};
-use crate::placement::{nearest, rotate_equals};
+use crate::placement::nearest;
 use crate::plan::beginning;
 use crate::timer::Timer;
 use crate::tree::Phase;
 use crate::{Timestamp, Tree};
+
+/// Children named to one caller when all listed spots are promised.
+const GATEWAYS: usize = 3;
 
 /// A running digest (FNV-1a on words): to notice a change without keeping what was told.
 struct Digest(u64);
@@ -46,6 +49,7 @@ pub(crate) fn digests(summary: &Summary) -> (u64, u64) {
     digest.add(u64::from(summary.height));
     let urgent = digest.0;
     digest.add(u64::from(summary.size));
+    digest.add(u64::from(summary.open));
     digest.add(u64::from(summary.strength));
     if let Some(climber) = &summary.climber {
         digest.contact(&climber.contact);
@@ -63,13 +67,56 @@ impl Tree {
         self.ledger.weighed(now.max(self.now), self.spots())
     }
 
-    /// The answer to a probe: as [`Tree::open_spots`], but those of one depth in another order each
-    /// time, so that many who ask at once are spread over all that is open.
+    /// The answer to a probe: as [`Tree::open_spots`], but the first of them counts as taken for a
+    /// moment, so that many who ask at once are spread over all that is open. Once all that is
+    /// listed is taken, children with room somewhere below them are named.
     #[must_use]
     pub fn probed(&mut self, now: Timestamp) -> Vec<Spot> {
-        let mut spots = self.open_spots(now);
-        rotate_equals(&mut spots, self.ledger.next_turn());
+        let now = now.max(self.now);
+        // Our own places are counted when they are called for.
+        let mut spots = self.spots();
+        let own = spots.iter().position(|spot| spot.contact.node == self.me.node).map(|at| spots.remove(at));
+        let mut others = self.ledger.redirect(now, &[&spots]);
+        if own.as_ref().is_none_or(|own| own.free == 0) {
+            others = self.with_gateways(others);
+        }
+        let mut spots: Vec<Spot> = own.into_iter().chain(others).collect();
+        spots.sort_by_key(|spot| spot.free == 0);
+        spots.truncate(MAX_SPOTS);
         spots
+    }
+
+    /// Where listed spots are few against a crowd, callers are sent down the tree in proportion to
+    /// the open places below, and find at each step who knows better where these are.
+    pub(crate) fn with_gateways(&mut self, mut spots: Vec<Spot>) -> Vec<Spot> {
+        if spots.first().is_some_and(|spot| spot.free > 0) || !self.is_serving() {
+            return spots;
+        }
+        let below = self.own_depth().saturating_add(1);
+        let open = self.attached().filter(|(_, child)| child.is_settled() && child.summary.open > 0);
+        let mut open: Vec<(u32, Spot)> = open
+            .map(|(node, child)| {
+                // As deep as the nearest of these places.
+                let depth = child.summary.spots.first().map_or(below, |spot| spot.depth.max(below));
+                let free = u8::try_from(child.summary.open).unwrap_or(u8::MAX).min(MAX_FAN_OUT);
+                (child.summary.open, Spot { contact: child.contact(node), depth, free, proven: 0 })
+            })
+            .collect();
+        let mut gateways = Vec::new();
+        while !open.is_empty() && gateways.len() < GATEWAYS {
+            let all: u64 = open.iter().map(|(places, _)| u64::from(*places)).sum();
+            let mut drawn = self.rng.next() % all.max(1);
+            let chosen = open.iter().position(|(places, _)| {
+                let here = drawn < u64::from(*places);
+                drawn = drawn.saturating_sub(u64::from(*places));
+                here
+            });
+            gateways.push(open.swap_remove(chosen.unwrap_or(0)).1);
+        }
+        spots.retain(|spot| !gateways.iter().any(|gateway| gateway.contact.node == spot.contact.node));
+        gateways.append(&mut spots);
+        gateways.truncate(MAX_SPOTS);
+        gateways
     }
 
     pub(crate) fn spots(&self) -> Vec<Spot> {
@@ -95,6 +142,15 @@ impl Tree {
         (size, height)
     }
 
+    /// Open places in our subtree, listed or not.
+    fn open(&self) -> u32 {
+        if !self.is_serving() {
+            return 0;
+        }
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        settled.fold(u32::from(self.free()), |sum, (_, child)| sum.saturating_add(child.summary.open))
+    }
+
     /// Our own subtree.
     pub(crate) fn summary(&self) -> Summary {
         let (size, height) = self.extent();
@@ -102,6 +158,7 @@ impl Tree {
             size,
             height,
             spots: self.spots(),
+            open: self.open(),
             wards: self.places_to_stand_by(None, 0),
             strength: self.strength(),
             climber: self.climber(),
@@ -124,15 +181,10 @@ impl Tree {
 
     /// The strongest child whose contact is known, for our parent to take nearer the root.
     fn climber(&self) -> Option<Climber> {
-        let contact = |node: &NodeId, child: &Child| {
-            let known = child.summary.spots.iter().chain(&child.summary.wards);
-            let found = known.map(|spot| &spot.contact).find(|contact| contact.node == *node);
-            found.cloned().unwrap_or_else(|| Contact::new(*node, []))
-        };
         let settled = self.attached().filter(|(_, child)| child.is_settled() && child.summary.strength > 0);
         let best = settled.max_by_key(|(_, child)| (child.summary.strength, child.summary.size));
         best.map(|(node, child)| Climber {
-            contact: contact(node, child),
+            contact: child.contact(node),
             strength: child.summary.strength,
             size: child.summary.size,
         })

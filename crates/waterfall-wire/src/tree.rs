@@ -35,7 +35,8 @@ pub struct Spot {
     /// That participant's own depth; a child of it is one deeper.
     #[n(1)]
     pub depth: u16,
-    /// How many more children it takes. In a list of standby places: how many more it stands by for.
+    /// How many more children it takes, or knows room for below it. In a list of standby places: how
+    /// many more it stands by for.
     #[n(2)]
     pub free: u8,
     /// How many of these it has already shown it can serve: children it had for ten seconds
@@ -70,15 +71,18 @@ pub struct Summary {
     /// Open spots in the subtree, nearest the root first; at most [`MAX_SPOTS`].
     #[n(2)]
     pub spots: Vec<Spot>,
-    /// Standby places in the subtree, nearest the root first; at most [`MAX_WARDS`].
+    /// Open places in the whole subtree, listed or not.
     #[n(3)]
+    pub open: u32,
+    /// Standby places in the subtree, nearest the root first; at most [`MAX_WARDS`].
+    #[n(4)]
     pub wards: Vec<Spot>,
     /// What the child itself has shown it can do: it grows with the children it serves without
     /// loss and with its age. 0: it serves nobody and never will.
-    #[n(4)]
+    #[n(5)]
     pub strength: u16,
     /// The strongest of the child's own children.
-    #[n(5)]
+    #[n(6)]
     pub climber: Option<Climber>,
 }
 

@@ -259,9 +259,16 @@ fn any_down() -> impl Strategy<Value = Down> {
 fn any_summary() -> impl Strategy<Value = Summary> {
     let climber = (0usize..12, any::<u16>(), any::<u32>());
     let climber = climber.prop_map(|(at, strength, size)| Climber { contact: contact(at), strength, size });
-    (any::<u32>(), any::<u16>(), any_spots(), any_spots(), any::<u16>(), prop::option::of(climber)).prop_map(
-        |(size, height, spots, wards, strength, climber)| Summary { size, height, spots, wards, strength, climber },
-    )
+    (any::<u32>(), any::<u16>(), any_spots(), any::<u32>(), any_spots(), any::<u16>(), prop::option::of(climber))
+        .prop_map(|(size, height, spots, open, wards, strength, climber)| Summary {
+            size,
+            height,
+            spots,
+            open,
+            wards,
+            strength,
+            climber,
+        })
 }
 
 fn any_role() -> impl Strategy<Value = Role> {

@@ -66,8 +66,8 @@ impl Describe for Mark {
 impl Describe for Summary {
     fn describe(&self) -> Value {
         json!({
-            "size": self.size, "height": self.height, "spots": self.spots.describe(), "wards": self.wards.describe(),
-            "strength": self.strength, "climber": self.climber.describe(),
+            "size": self.size, "height": self.height, "spots": self.spots.describe(), "open": self.open,
+            "wards": self.wards.describe(),             "strength": self.strength, "climber": self.climber.describe(),
         })
     }
 }

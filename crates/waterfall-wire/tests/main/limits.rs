@@ -43,6 +43,7 @@ fn largest_summary() -> Summary {
         size: u32::MAX,
         height: u16::MAX,
         spots: largest_spots(),
+        open: u32::MAX,
         wards: largest_wards(),
         strength: u16::MAX,
         climber: Some(Climber { contact: largest_contact(), strength: u16::MAX, size: u32::MAX }),

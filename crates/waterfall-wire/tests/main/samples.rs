@@ -207,6 +207,7 @@ pub(crate) fn summary() -> Summary {
         size: 21,
         height: 2,
         spots: vec![spot(3), spot(4)],
+        open: 9,
         wards: vec![spot(7)],
         strength: 50,
         climber: Some(Climber { contact: contact(8), strength: 40, size: 5 }),
