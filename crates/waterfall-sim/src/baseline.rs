@@ -11,9 +11,10 @@ use crate::noise::Noise;
 
 /// The prototype calls one id each so often.
 const CALL_PACE: Duration = Duration::from_millis(300);
-/// The prototype's signalling server says at once that an id is not there; a random spot must be waited for.
-const FIXED_PATIENCE: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(5);
+/// An offer that nobody answers is given up after this…
+const PATIENCE: Duration = Duration::from_secs(1);
+/// …and one that was answered when its link is not up after this.
+const SETUP_PATIENCE: Duration = Duration::from_secs(5);
 /// Before asking around again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Candidates remembered; more push out the oldest.
@@ -79,6 +80,7 @@ impl Baseline {
                 self.next_call(now);
             }
             Input::Called { from, .. } => self.called(from),
+            Input::CallAnswered { peer } if self.attempt == Some(peer) => self.timer = Some(now + SETUP_PATIENCE),
             Input::LinkUp { peer } => self.link_up(peer),
             Input::CallRefused { peer, spots, .. } if self.attempt == Some(peer) => {
                 self.attempt = None;
@@ -114,7 +116,7 @@ impl Baseline {
             self.next_id = 0;
             self.next_call(now);
         } else {
-            self.timer = Some(now + PATIENCE);
+            self.timer = Some(now + SETUP_PATIENCE);
             self.outputs.push_back(Output::Fetch);
         }
     }
@@ -148,7 +150,7 @@ impl Baseline {
             Some(peer) => {
                 self.attempt = Some(peer);
                 self.called_at = now;
-                self.timer = Some(now + if self.fixed_order { FIXED_PATIENCE } else { PATIENCE });
+                self.timer = Some(now + PATIENCE);
                 let to = Contact::new(peer, []);
                 self.outputs.push_back(Output::Call { to, role: Role::Child, advertised: None });
             }

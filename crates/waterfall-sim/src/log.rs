@@ -115,6 +115,7 @@ fn code(event: &Event) -> u64 {
         Event::Heal => pair(20, 0, 0),
         Event::RootReturns => pair(21, 0, 0),
         Event::Sample => pair(22, 0, 0),
+        Event::Taken(link) => pair(25, link.slot, link.serial),
         Event::Withheld(link) => pair(23, link.slot, link.serial),
         Event::Congested(link) => pair(24, link.slot, link.serial),
     }

@@ -5,6 +5,7 @@ use waterfall_wire::{Mark, NodeId, Refusal, Role, Spot, Summary, decode, encode}
 
 use super::link::{CALLEE, CALLER, LinkRef};
 use super::{Event, World};
+use crate::strategy::Strategy;
 use crate::{ident, noise};
 
 /// Round trips before an offer can travel: libp2p's QUIC handshake with the callee.
@@ -20,6 +21,8 @@ const PUNCH_ROUND_TRIPS: f64 = 2.0;
 const PUNCHED: f64 = 0.7;
 /// How long a caller waits for an answer that does not come.
 const ASK_TIMEOUT: u64 = 6_000_000;
+/// The prototype's signalling server knows at once who is not there.
+const UNAVAILABLE_AFTER: u64 = 50_000;
 /// Bytes of an offer or an answer as it travels: sealed, signed, over QUIC.
 const SIGNAL_BYTES: u64 = 900;
 
@@ -64,7 +67,9 @@ impl World {
         let delay = self.link(link).map_or(0, |link| link.delay);
         self.tally.signal_bytes += SIGNAL_BYTES;
         if !self.reaches(node, callee) {
-            self.queue.push(self.now + ASK_TIMEOUT, Event::Failed { node, peer: callee, link });
+            let known = self.options.strategy == Strategy::Prototype;
+            let patience = if known { UNAVAILABLE_AFTER } else { ASK_TIMEOUT };
+            self.queue.push(self.now + patience, Event::Failed { node, peer: callee, link });
             return;
         }
         let through_nat = self.nodes[callee as usize].person.behind_nat;
@@ -125,7 +130,19 @@ impl World {
         }
         self.tally.signal_bytes += SIGNAL_BYTES;
         let setup = delay + (SETUP_ROUND_TRIPS * 2.0 * delay as f64) as u64 + SETUP_WORK;
+        self.queue.push(self.now + delay, Event::Taken(call.link));
         self.queue.push(self.now + setup, Event::Up(call.link));
+    }
+
+    /// The answer to an offer arrives: the link is coming up.
+    pub(crate) fn taken(&mut self, at: LinkRef) {
+        let Some([caller, callee]) = self.link(at).filter(|link| link.open[CALLER] && !link.up).map(|link| link.ends)
+        else {
+            return;
+        };
+        if self.nodes[caller as usize].is_present() && !self.hold_if_frozen(caller, Event::Taken(at)) {
+            self.input(caller, Input::CallAnswered { peer: ident::id(callee) });
+        }
     }
 
     pub(crate) fn refuse(&mut self, node: u32, reason: Refusal, spots: Vec<Spot>) {

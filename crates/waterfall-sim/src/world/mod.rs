@@ -47,6 +47,8 @@ pub(crate) enum Event {
     Ring(u32),
     /// A refusal arrives.
     Answered(u32),
+    /// The answer to an offer arrives.
+    Taken(LinkRef),
     /// Nobody answered.
     Failed { node: u32, peer: u32, link: LinkRef },
     /// A link is set up.
@@ -275,6 +277,7 @@ impl World {
             Event::Deliver(parcel) => self.deliver(parcel),
             Event::Ring(call) => self.ring(call),
             Event::Answered(call) => self.answered(call),
+            Event::Taken(link) => self.taken(link),
             Event::Failed { node, peer, link } => self.failed(node, peer, link),
             Event::Up(link) => self.link_up(link),
             Event::Silent { link, end } => self.silent(link, end),
