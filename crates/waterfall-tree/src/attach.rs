@@ -32,10 +32,10 @@ impl Tree {
         let Some(child) = self.children.get_mut(&from) else { return };
         child.take_over(&from, summary);
         child.stage = Stage::Held { advertised };
-        self.attach_when_feasible(from, advertised);
+        self.attach_when_feasible(from);
     }
 
-    fn attach_when_feasible(&mut self, from: NodeId, advertised: Option<Mark>) {
+    fn attach_when_feasible(&mut self, from: NodeId) {
         if !self.has_route() {
             return self.turn_away(from, Refusal::NoRoute);
         }
@@ -44,11 +44,6 @@ impl Tree {
         }
         self.timers.set(Timer::Lease(from), self.now + FEASIBILITY_WAIT);
         self.release_held();
-        if let Some(own) = advertised
-            && self.children.get(&from).is_some_and(|child| !child.is_attached())
-        {
-            self.ask_counter(own.counter);
-        }
     }
 
     /// One we stand by for has lost its parent. It is fed at once; it counts when it is feasible.
@@ -73,7 +68,7 @@ impl Tree {
         child.take_over(&from, summary);
         self.children.insert(from, child);
         self.feed(from, true);
-        self.attach_when_feasible(from, advertised);
+        self.attach_when_feasible(from);
     }
 
     /// A child found a better parent, or its own again, and would have us stand by.
@@ -140,7 +135,7 @@ impl Tree {
 
     /// Attaches whoever our mark has become good enough for.
     pub(crate) fn release_held(&mut self) {
-        if !self.children.values().any(|child| matches!(child.stage, Stage::Held { .. })) {
+        if !self.children.values().any(|child| child.wants.is_some() || matches!(child.stage, Stage::Held { .. })) {
             return;
         }
         // Also while we have asked another to take us: several who ask each other would wait for each
@@ -150,6 +145,14 @@ impl Tree {
         let ready: Vec<NodeId> = self.children.iter().filter(|(_, c)| ready(c)).map(|(node, _)| *node).collect();
         for node in ready {
             self.attach(node);
+        }
+        // Asked again where the one who was asked before is no longer our parent.
+        let waits = |child: &Child| match child.stage {
+            Stage::Held { advertised } => advertised.map(|own| own.counter),
+            _ => child.wants,
+        };
+        if let Some(above) = self.children.values().filter_map(waits).max() {
+            self.ask_counter(above);
         }
     }
 

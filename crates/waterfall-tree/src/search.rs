@@ -34,7 +34,9 @@ pub(crate) enum Source {
     Standby,
     /// The rest of a leaving parent's plan, in its order.
     Others,
-    /// A spot: the rescue plan, a redirect, a fetch. Nearest the root first.
+    /// A spot that was named just now: a redirect, a fetch. Nearest the root first.
+    Named,
+    /// A spot of the rescue plan, which may be some seconds old. Nearest the root first.
     Spot,
     /// As above, but of someone who has no free place: only a relay is taken, instead of a leaf.
     Crowded,
@@ -90,13 +92,13 @@ impl Search {
 
     /// Adds spots that someone has just named.
     pub(crate) fn learn(&mut self, spots: impl IntoIterator<Item = Spot>) {
-        self.add(Source::Spot, spots, true);
+        self.add(Source::Named, spots, true);
     }
 
     fn add(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>, fresh: bool) {
         self.batches = self.batches.wrapping_add(1);
         for (place, spot) in spots.into_iter().enumerate() {
-            let crowded = source == Source::Spot && spot.free == 0;
+            let crowded = matches!(source, Source::Named | Source::Spot) && spot.free == 0;
             let source = if crowded { Source::Crowded } else { source };
             let depth = if matches!(source, Source::HandOver | Source::Standby | Source::Others | Source::Path) {
                 0

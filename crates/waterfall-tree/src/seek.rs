@@ -103,7 +103,9 @@ impl Tree {
             self.call(contact, answer, false);
         } else if !self.timers.is_set(Timer::Fetch) {
             let (slow_base, slow_cap) = if self.parent.is_some() { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
-            let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
+            // The few who lost the root itself are the ones who must find it when it is back.
+            let cap = if self.path.len() == 1 { self.config.backoff_cap / 3 } else { self.config.backoff_cap };
+            let pause = search.growing(self.config.backoff_base * slow_base, cap * slow_cap);
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
@@ -247,7 +249,10 @@ impl Tree {
         };
         attempt.attaching = true;
         let to = attempt.to.node;
-        self.timers.set(Timer::Call, self.now + ATTACH_TIMEOUT);
+        // A leaving parent does not feed for long.
+        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some());
+        let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
+        self.timers.set(Timer::Call, self.now + limit);
         self.send(to, TreeMessage::Attach { role: Role::Child, advertised, summary });
     }
 
