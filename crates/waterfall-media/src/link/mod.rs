@@ -15,6 +15,7 @@ mod messages;
 mod nack;
 mod pacer;
 mod queue;
+mod repeats;
 mod replay;
 mod rtp;
 mod sctp;
