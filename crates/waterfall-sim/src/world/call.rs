@@ -1,7 +1,7 @@
 //! Calls: offers, answers, and links that come up or do not.
 
 use waterfall_tree::Input;
-use waterfall_wire::{Mark, NodeId, Refusal, Role, Spot, Summary, decode, encode};
+use waterfall_wire::{Mark, NodeId, Refusal, Role, Spot, TreeMessage, decode, encode};
 
 use super::link::{CALLEE, CALLER, LinkRef};
 use super::{Event, World};
@@ -164,8 +164,14 @@ impl World {
         if self.options.skip_codec {
             return spots;
         }
-        let bytes = encode(&Summary { size: 1, height: 0, spots, wards: Vec::new(), strength: 0, climber: None });
-        decode::<Summary>(&bytes).map(|summary| summary.spots).unwrap_or_default()
+        match decode(&encode(&TreeMessage::Refused { reason: Refusal::Full, spots })) {
+            Ok(TreeMessage::Refused { spots, .. }) => spots,
+            Ok(_) => Vec::new(),
+            Err(error) => {
+                self.violated(self.root, &format!("and others were told spots that do not decode: {error}"));
+                Vec::new()
+            }
+        }
     }
 
     /// A refusal arrives at the caller.
