@@ -147,6 +147,15 @@ fn not_negative(text: &str) -> Result<f64, String> {
     if (0.0..=1e6).contains(&value) { Ok(value) } else { Err("from 0 to 1 000 000".to_owned()) }
 }
 
+/// A look at everyone costs as much as a second of a room at rest, so the largest are looked at less often.
+const fn sample_every(nodes: u32) -> u64 {
+    match nodes {
+        0..=20_000 => 1_000_000,
+        20_001..=200_000 => 5_000_000,
+        _ => 10_000_000,
+    }
+}
+
 impl Cli {
     /// Who takes part.
     pub(crate) fn population(&self) -> Population {
@@ -170,7 +179,7 @@ impl Cli {
             // What other schemes do is shown, not held against us.
             checks: strategy == Strategy::Waterfall,
             gap_bound: (self.gap_bound * 1e6) as u64,
-            sample_every: if nodes > 200_000 { 5_000_000 } else { 1_000_000 },
+            sample_every: sample_every(nodes),
             outages_per_hour: self.outages,
             ..Options::default()
         }
