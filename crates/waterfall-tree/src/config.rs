@@ -1,8 +1,11 @@
 //! What can be set, and why it is what it is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waterfall_wire::{MAX_FAN_OUT, NodeId};
+
+use crate::proximity::{Addresses, Proximity};
 
 /// Children served at most: 4 keeps the upload at four times the stream and the tree shallow
 /// (height 5 holds 1 364 viewers).
@@ -13,26 +16,74 @@ pub const LEASE: Duration = Duration::from_secs(5);
 /// A call that has not become a link by then is given up. Not longer than the callee's [`LEASE`],
 /// after which it would be cut anyway.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first patience with a call while the stream stands still; doubles with each round up to the
-/// patience with other calls. A healthy call over a path of 100 ms takes 0.6 s.
-pub const REPAIR_CALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// The first patience with a link that comes up while there is no stream, or not for long; doubles
+/// with each round up to [`CALL_TIMEOUT`]. Over a path of 100 ms it takes 0.5 s.
+pub const SETUP_PATIENCE: Duration = Duration::from_secs(1);
+/// The first patience with an offer that is not answered, in the same cases; doubles likewise. It
+/// takes a round trip, or two where nobody talked to the callee before.
+pub const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
 /// From the link being up to the parent's answer: a held request ([`FEASIBILITY_WAIT`]) and a
 /// slow round trip.
-pub const ATTACH_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a parent holds a request that only a newer counter makes feasible: five times the
-/// root's pace, so that one delayed mark is no refusal.
-pub const FEASIBILITY_WAIT: Duration = Duration::from_secs(1);
-/// Least time between two summaries, and between two changes of a rescue plan: each costs about
-/// 1 KB per link.
+pub const ATTACH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a parent holds a request that only a newer counter makes feasible. The counter is
+/// asked for, which takes a way to the root and back: 1 s at depth 10 with 50 ms from hop to hop.
+pub const FEASIBILITY_WAIT: Duration = Duration::from_secs(2);
+/// Least time between two summaries: each costs about 1 KB.
 pub const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
-/// The root's pace. A participant that must wait for a newer counter waits this long at most.
-pub const COUNTER_INTERVAL: Duration = Duration::from_millis(200);
+/// Least time between two summaries of which only the number of participants changed.
+pub const SIZE_INTERVAL: Duration = Duration::from_secs(5);
+/// Least time between two looks at whether a child's rescue plan is still worth something. A plan
+/// is sent again only when less than half of it is: otherwise every arrival anywhere would go
+/// through the whole room.
+pub const PLAN_INTERVAL: Duration = Duration::from_secs(15);
+/// The root's pace at rest. Whoever must have a newer counter asks for one, so this is only how
+/// often a live way to the root is proved: 170 bit/s with all headers.
+pub const COUNTER_INTERVAL: Duration = Duration::from_secs(5);
+/// Least time between two counters that the root gives on demand, or a relay asks for.
+pub const COUNT_PACE: Duration = Duration::from_millis(100);
 /// How long a starving parent is left alone with its repair: longer than a repair takes where
 /// round trips are 50-100 ms, so that of a dead relay's descendants only its children act.
 pub const PATIENCE: Duration = Duration::from_millis(500);
-/// No newer counter for so long: the parent is cut off and does not know or say so. Ten beats of
-/// the root.
-pub const COUNTER_LIMIT: Duration = Duration::from_secs(2);
+/// No newer counter for so long: the parent is cut off and does not know or say so. Three beats of
+/// the root and some delay. Silence is noticed much sooner, by fillers; this is for those who lie.
+pub const COUNTER_LIMIT: Duration = Duration::from_secs(18);
+/// After the link to a new parent is up: a standby is looked for after half to all of this, when
+/// the parent has had time to find its own. A crowd that came together is spread.
+pub const STANDBY_DELAY: Duration = Duration::from_secs(2);
+/// The first pause after nobody was found to stand by, and between tries to find someone better.
+pub const STANDBY_RETRY: Duration = Duration::from_secs(5);
+/// The longest such pause.
+pub const STANDBY_RETRY_CAP: Duration = Duration::from_secs(60);
+/// A standby that has no way to the root for so long, while we have, is replaced. Longer than a
+/// repair takes.
+pub const STANDBY_STARVING_LIMIT: Duration = Duration::from_secs(5);
+/// How long only the standby is asked when the parent is lost. A live one answers after a round
+/// trip; that it is dead is noticed by its silence, mostly sooner than this.
+pub const RESUME_PATIENCE: Duration = Duration::from_millis(400);
+/// How long an orphan with a standby does not tell its children: mostly there is nothing to tell
+/// then, and a large subtree is spared two messages each.
+pub const GRACE: Duration = Duration::from_millis(200);
+/// A parent that fell silent and is heard again this soon after the standby took its place
+/// becomes the standby, over the link that is there.
+pub const HEDGE: Duration = Duration::from_millis(300);
+/// Wards: participants this one stands by for at most, for each child it may have. With one
+/// standby each, and leaves that take none, half of this would do.
+pub const WARDS_PER_CHILD: u8 = 2;
+/// Children over `fan_out` at most, for as long as it takes to move them: orphans whose standby
+/// this is.
+pub const MAX_OVER: u8 = 2;
+/// How often one participant is asked to move before it is cut.
+pub const MAX_ASKED: u8 = 3;
+/// Least time between two looks at the shape of the tree below, and between two changes of it.
+pub const BALANCE_INTERVAL: Duration = Duration::from_secs(5);
+/// Least time between two moves of one participant nearer to the root.
+pub const MOVE_PAUSE: Duration = Duration::from_secs(30);
+/// A child served for so long without loss is proof of what its parent can do.
+pub const PROOF: Duration = Duration::from_secs(10);
+/// After congestion, one more child is tried again after this.
+pub const RECOVERY: Duration = Duration::from_secs(60);
+/// How long a participant that withheld, or made promises it did not keep, is not called.
+pub const SHUN: Duration = Duration::from_secs(600);
 /// How long a leaving participant goes on feeding children that have not moved.
 pub const HAND_OVER_LIMIT: Duration = Duration::from_secs(2);
 /// How long the former parent feeds beside the new one, so that what is under way over the new
@@ -47,8 +98,8 @@ pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 /// Without a way to the root for so long, the user is told.
 pub const ROOT_LOST_AFTER: Duration = Duration::from_secs(5);
-/// How long one child more than `fan_out` is served before one is asked to move. By then the
-/// newcomer has told what room there is below it.
+/// How long more children than `fan_out` are served before one is asked to move. By then the
+/// newcomer has told what room there is below it, and an orphan's old parent may be back.
 pub const OVERFULL_LIMIT: Duration = Duration::from_secs(3);
 /// A child that has been silent for so long is cut.
 pub const SILENT_CHILD_LIMIT: Duration = Duration::from_secs(5);
@@ -71,7 +122,6 @@ pub struct Config {
     pub(crate) root: Option<NodeId>,
     pub(crate) lease: Duration,
     pub(crate) call_timeout: Duration,
-    pub(crate) repair_call_timeout: Duration,
     pub(crate) summary_interval: Duration,
     pub(crate) counter_interval: Duration,
     pub(crate) patience: Duration,
@@ -81,6 +131,10 @@ pub struct Config {
     pub(crate) backoff_base: Duration,
     pub(crate) backoff_cap: Duration,
     pub(crate) publish_interval: Duration,
+    pub(crate) plan_interval: Duration,
+    pub(crate) standby: bool,
+    pub(crate) balance: bool,
+    pub(crate) proximity: Arc<dyn Proximity>,
 }
 
 impl Default for Config {
@@ -91,7 +145,6 @@ impl Default for Config {
             root: None,
             lease: LEASE,
             call_timeout: CALL_TIMEOUT,
-            repair_call_timeout: REPAIR_CALL_TIMEOUT,
             summary_interval: SUMMARY_INTERVAL,
             counter_interval: COUNTER_INTERVAL,
             patience: PATIENCE,
@@ -101,6 +154,10 @@ impl Default for Config {
             backoff_base: BACKOFF_BASE,
             backoff_cap: BACKOFF_CAP,
             publish_interval: PUBLISH_INTERVAL,
+            plan_interval: PLAN_INTERVAL,
+            standby: true,
+            balance: true,
+            proximity: Arc::new(Addresses),
         }
     }
 }
@@ -116,7 +173,8 @@ impl Config {
 
     /// The root's first counter, default 1. A root that starts again under the same id must begin
     /// above all it ever counted, or nobody can attach until they have forgotten the old counters
-    /// (some seconds): the time in Unix milliseconds does, as the root counts 5 a second.
+    /// (some seconds) or ask it for more: the time in Unix milliseconds does, as the root counts no
+    /// more than ten a second.
     #[must_use]
     pub fn first_counter(mut self, counter: u64) -> Self {
         self.first_counter = counter;
@@ -145,15 +203,7 @@ impl Config {
         self
     }
 
-    /// The first patience with a call while the stream stands still, default [`REPAIR_CALL_TIMEOUT`]. Below
-    /// what a call takes, the first candidates are given up for nothing.
-    #[must_use]
-    pub fn repair_call_timeout(mut self, span: Duration) -> Self {
-        self.repair_call_timeout = span;
-        self
-    }
-
-    /// Least time between summaries and between plans, default [`SUMMARY_INTERVAL`]. Longer sends
+    /// Least time between summaries, default [`SUMMARY_INTERVAL`]. Longer sends
     /// joiners to spots that are taken, shorter costs traffic on every link.
     #[must_use]
     pub fn summary_interval(mut self, span: Duration) -> Self {
@@ -161,8 +211,16 @@ impl Config {
         self
     }
 
-    /// The root's pace, default [`COUNTER_INTERVAL`]. The same for all in a room: slower than a
-    /// fifth of their [`COUNTER_LIMIT`] makes them leave good parents. At least 10 ms.
+    /// Least time between looks at rescue plans, default [`PLAN_INTERVAL`]. Longer leaves children
+    /// with plans of which little is true, shorter costs traffic on every link.
+    #[must_use]
+    pub fn plan_interval(mut self, span: Duration) -> Self {
+        self.plan_interval = span;
+        self
+    }
+
+    /// The root's pace at rest, default [`COUNTER_INTERVAL`]. The same for all in a room: slower
+    /// than a third of their [`COUNTER_LIMIT`] makes them leave good parents. At least 10 ms.
     #[must_use]
     pub fn counter_interval(mut self, span: Duration) -> Self {
         self.counter_interval = span.max(MIN_INTERVAL);
@@ -204,6 +262,29 @@ impl Config {
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         self.backoff_base = base.max(MIN_INTERVAL);
         self.backoff_cap = cap.max(self.backoff_base);
+        self
+    }
+
+    /// Whether to keep a second, warm parent; default true. Without, a lost parent is a gap of a
+    /// second or more.
+    #[must_use]
+    pub fn standby(mut self, wanted: bool) -> Self {
+        self.standby = wanted;
+        self
+    }
+
+    /// Whether to send those below to better places (holes nearer the root, promotion); default
+    /// true. Without, leaves that came early keep the places near the root.
+    #[must_use]
+    pub fn balance(mut self, wanted: bool) -> Self {
+        self.balance = wanted;
+        self
+    }
+
+    /// What is known of distances on the network; default [`Addresses`].
+    #[must_use]
+    pub fn proximity(mut self, proximity: Arc<dyn Proximity>) -> Self {
+        self.proximity = proximity;
         self
     }
 

@@ -32,6 +32,11 @@ pub enum Input {
         /// The other end.
         peer: NodeId,
     },
+    /// Whom we called takes us: the link is being set up. `LinkUp` or `CallFailed` follow.
+    CallAnswered {
+        /// The callee.
+        peer: NodeId,
+    },
     /// Whom we called does not take us.
     CallRefused {
         /// The callee.
@@ -54,7 +59,9 @@ pub enum Input {
         message: TreeMessage,
     },
     /// Nothing, not even a filler, has come over this link for the configured silence. Told of
-    /// parents and children alike.
+    /// parents, standbys and those on the other side alike. Over a link that media flows on (see
+    /// [`Output::Feed`]) that is 60-80 ms; over others some seconds, as fillers come once a second
+    /// there. When `Feed` turns on over a link that was idle, the short silence counts from then.
     Silent {
         /// The other end.
         peer: NodeId,
@@ -64,6 +71,27 @@ pub enum Input {
         /// The other end.
         peer: NodeId,
     },
+    /// The neighbour's link is alive and it says that it is fed, but what it must have by its own
+    /// word, or by the speaker's signed heartbeat, does not come. Of use for a parent or standby;
+    /// of others it changes nothing.
+    Withheld {
+        /// The other end.
+        peer: NodeId,
+    },
+    /// What was meant for this child did not all go out: its queue overflowed, or its path carried
+    /// less than the stream for two seconds. It is sent elsewhere and one child less is served for
+    /// a while. Not told while all is well.
+    Congested {
+        /// The other end.
+        peer: NodeId,
+    },
+    /// Children to serve at most from now on: the user's wish, or what the uplink was measured to
+    /// carry. Those beyond it are asked to move.
+    FanOut(u8),
+    /// The tree hangs from this participant now: what the room's charter or entry record says.
+    /// If it is this one, it becomes the root and keeps its children; if it was the root and
+    /// another is named, it looks for a parent below that one, with its children.
+    Root(NodeId),
     /// Where this participant can be called has changed. More than fit a contact, or too long
     /// ones, are left out.
     Addresses(Vec<Address>),
@@ -82,7 +110,9 @@ pub enum Output {
         /// What to say.
         message: TreeMessage,
     },
-    /// Make an offer; answered by `LinkUp`, `CallRefused` or `CallFailed`. One at a time.
+    /// Make an offer; answered by `CallAnswered` and then `LinkUp`, by `CallRefused` or `CallFailed`.
+    /// At most one of each role
+    /// at a time, to different peers.
     Call {
         /// Whom. Without addresses where none are known: then ask the routing layer.
         to: Contact,
@@ -116,7 +146,9 @@ pub enum Output {
     Fetch,
     /// Store this node record. Debounced, only while there are children or as root.
     Publish(NodeRecord),
-    /// Whether this link is a tree edge, which carries media both ways.
+    /// Whether media flows over this link, both ways: tree edges, and links that are about to be
+    /// tree edges. Told at both ends; whoever turns it on says what it has and sends on from what
+    /// the other has. To a standby it is told at the moment when the parent is lost.
     Feed {
         /// The other end.
         peer: NodeId,
@@ -157,6 +189,15 @@ pub enum Event {
         /// The new one.
         to: NodeId,
     },
+    /// There is a second, warm parent.
+    StandbyFound {
+        /// Who.
+        standby: NodeId,
+        /// Whether it shares no ancestor with the parent but the root, as far as known.
+        apart: bool,
+    },
+    /// The standby is gone or no use. Not sent when it becomes the parent.
+    StandbyLost(NodeId),
     /// A child is served.
     ChildJoined(NodeId),
     /// A child is no longer served.
@@ -184,4 +225,6 @@ pub enum Loss {
     Stale,
     /// It says that we are above it, or names another root.
     BadPath,
+    /// It does not pass on what it has.
+    Withheld,
 }

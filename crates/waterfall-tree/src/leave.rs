@@ -2,7 +2,6 @@
 
 use waterfall_wire::{NodeId, Refusal, Spot, TreeMessage};
 
-use crate::neighbour::Parent;
 use crate::placement::{Heir, hand_over};
 use crate::timer::Timer;
 use crate::tree::Phase;
@@ -16,15 +15,21 @@ impl Tree {
             return;
         }
         self.cancel_search();
+        self.end_attempt(true);
+        self.abandon_recruiting();
+        self.stand_down();
         self.drop_former();
-        for node in self.children.keys().copied().collect::<Vec<_>>() {
+        for node in self.wards.ids() {
+            self.turn_ward_away(node, Refusal::Leaving);
+        }
+        for node in self.children.ids() {
             if self.children.get(&node).is_some_and(|child| !child.is_attached()) {
                 self.send_away(node);
             }
         }
         let plan = self.plan();
         // Before the children: when they call the parent it should know.
-        if let Some(parent) = self.parent.as_ref().map(Parent::id) {
+        if let Some(parent) = self.parent.as_ref().map(|parent| parent.id()) {
             self.send(parent, TreeMessage::Leaving { spots: Vec::new() });
         }
         self.phase = Phase::Leaving;
@@ -56,20 +61,24 @@ impl Tree {
             .attached()
             .map(|(node, child)| Heir { node: *node, size: child.summary.size, spots: child.spots() })
             .collect();
-        let above = self.parent.as_ref().filter(|parent| parent.has_route()).map(Parent::as_spot);
+        let above = self.parent.as_ref().filter(|parent| parent.has_route()).map(|parent| parent.as_spot());
         hand_over(&heirs, above.as_ref(), &self.outside())
     }
 
     /// Out of the tree, whoever is still there.
     pub(crate) fn finish(&mut self) {
         self.phase = Phase::Left;
-        for node in self.children.keys().copied().collect::<Vec<_>>() {
+        for node in self.children.ids() {
             self.remove_child(node, true);
         }
         self.drop_former();
+        if let Some(peer) = self.standby.take().map(|standby| standby.id()) {
+            self.send(peer, TreeMessage::Detach);
+            self.output(Output::Hangup { peer });
+        }
         if let Some(peer) = self.parent.take().map(|parent| parent.id()) {
             self.send(peer, TreeMessage::Detach);
-            self.output(Output::Feed { peer, on: false });
+            self.feed(peer, false);
             self.output(Output::Hangup { peer });
         }
         self.timers.clear_all();

@@ -26,16 +26,30 @@
 //! assert!(wake > Timestamp::ZERO);
 //! ```
 
+mod attach;
+mod balance;
 mod children;
 mod config;
+mod counter;
+mod failover;
 mod feasibility;
 mod io;
 mod leave;
 mod neighbour;
+mod overfull;
 mod parent;
 mod placement;
+mod plan;
+mod proximity;
+mod publication;
+mod recruit;
+mod rng;
+mod root;
+mod roster;
 mod search;
 mod seek;
+mod shun;
+mod standby;
 mod status;
 mod telling;
 mod time;
@@ -43,11 +57,15 @@ mod timer;
 mod tree;
 
 pub use config::{
-    ATTACH_TIMEOUT, BACKOFF_BASE, BACKOFF_CAP, CALL_TIMEOUT, COUNTER_INTERVAL, COUNTER_LIMIT, Config, DEFAULT_FAN_OUT,
-    FEASIBILITY_WAIT, FETCH_TIMEOUT, HAND_OVER_LIMIT, LEASE, OVERFULL_LIMIT, OVERLAP, PATIENCE, PUBLISH_INTERVAL,
-    PUBLISH_REFRESH, REPAIR_CALL_TIMEOUT, ROOT_LOST_AFTER, SILENT_CHILD_EVICTION, SILENT_CHILD_LIMIT, SUMMARY_INTERVAL,
+    ANSWER_PATIENCE, ATTACH_TIMEOUT, BACKOFF_BASE, BACKOFF_CAP, BALANCE_INTERVAL, CALL_TIMEOUT, COUNT_PACE,
+    COUNTER_INTERVAL, COUNTER_LIMIT, Config, DEFAULT_FAN_OUT, FEASIBILITY_WAIT, FETCH_TIMEOUT, GRACE, HAND_OVER_LIMIT,
+    HEDGE, LEASE, MAX_ASKED, MAX_OVER, MOVE_PAUSE, OVERFULL_LIMIT, OVERLAP, PATIENCE, PLAN_INTERVAL, PROOF,
+    PUBLISH_INTERVAL, PUBLISH_REFRESH, RECOVERY, RESUME_PATIENCE, ROOT_LOST_AFTER, SETUP_PATIENCE, SHUN,
+    SILENT_CHILD_EVICTION, SILENT_CHILD_LIMIT, SIZE_INTERVAL, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP,
+    STANDBY_STARVING_LIMIT, SUMMARY_INTERVAL, WARDS_PER_CHILD,
 };
 pub use io::{Event, Input, Loss, Output};
+pub use proximity::{Addresses, Proximity};
 pub use status::{ChildStatus, State, Status};
 pub use time::Timestamp;
 pub use tree::Tree;

@@ -4,16 +4,25 @@ use waterfall_wire::{Contact, Down, Mark, NodeId, Spot, Summary};
 
 use crate::Timestamp;
 
-/// Who feeds us, or did.
-#[derive(Debug, Clone)]
+/// Who feeds us, or did. Its path is the participant's own.
+#[derive(Debug)]
 pub(crate) struct Parent {
     pub(crate) contact: Contact,
-    /// The last it told, with its marks since.
-    pub(crate) down: Down,
+    pub(crate) mark: Mark,
+    /// It says that it has no way to the root.
+    pub(crate) starving: bool,
+    /// What it told: the rescue plan, what is beside us below it, where standbys may be found.
+    pub(crate) outside: Vec<Spot>,
+    pub(crate) beside: Vec<Spot>,
+    pub(crate) stand: Vec<Spot>,
+    /// When its counter last grew.
+    pub(crate) newer_at: Timestamp,
     /// Nothing is heard from it.
     pub(crate) silent: bool,
     /// It tells no newer counter and does not say that it starves.
     pub(crate) stale: bool,
+    /// It says that it is fed and does not pass on what it must have.
+    pub(crate) withholding: bool,
     /// It has been starving for longer than patience allows.
     pub(crate) patience_over: bool,
     /// It wants us to move, to these.
@@ -23,8 +32,29 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    pub(crate) fn new(contact: Contact, down: Down) -> Self {
-        Self { contact, down, silent: false, stale: false, patience_over: false, leaving: None, loss_told: false }
+    pub(crate) fn new(contact: Contact, down: Down, now: Timestamp) -> Self {
+        Self {
+            contact,
+            mark: down.mark,
+            starving: down.starving,
+            outside: down.outside,
+            beside: down.beside,
+            stand: down.stand,
+            newer_at: now,
+            silent: false,
+            stale: false,
+            withholding: false,
+            patience_over: false,
+            leaving: None,
+            loss_told: false,
+        }
+    }
+
+    /// Takes over what it tells now; whether it starves is for the caller to see to.
+    pub(crate) fn take_over(&mut self, down: Down) {
+        let Down { mark, outside, beside, stand, .. } = down;
+        self.mark = mark;
+        (self.outside, self.beside, self.stand) = (outside, beside, stand);
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -33,27 +63,74 @@ impl Parent {
 
     /// Whether there is a way to the root through it.
     pub(crate) fn has_route(&self) -> bool {
-        !self.silent && !self.stale && !self.down.starving
+        !self.is_useless() && !self.starving
+    }
+
+    /// Whether another is needed at once.
+    pub(crate) fn is_useless(&self) -> bool {
+        self.silent || self.stale || self.withholding
     }
 
     /// The parent itself as a spot; `free` is one when it did not say.
     pub(crate) fn as_spot(&self) -> Spot {
-        let told = self.down.beside.iter().find(|spot| spot.contact.node == self.id());
-        Spot { contact: self.contact.clone(), depth: self.down.mark.depth, free: told.map_or(1, |spot| spot.free) }
+        let told = self.beside.iter().find(|spot| spot.contact.node == self.id());
+        let free = told.map_or(1, |spot| spot.free);
+        Spot { contact: self.contact.clone(), depth: self.mark.depth, free, proven: 0 }
     }
 }
 
-/// The one call under way.
-#[derive(Debug, Clone)]
+/// What a warm standby has been asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// Nothing: it stands by.
+    Idle,
+    /// To be the parent. Media flows over the link, but the edge does not count yet. Until it is
+    /// answered our counter stands still, lest an equally deep standby never be feasible.
+    Asked,
+}
+
+/// A second parent that does not feed, over a link that is up.
+#[derive(Debug)]
+pub(crate) struct Standby {
+    pub(crate) contact: Contact,
+    pub(crate) mark: Mark,
+    /// From the root to it, itself included.
+    pub(crate) path: Vec<NodeId>,
+    pub(crate) starving: bool,
+    pub(crate) silent: bool,
+    /// Places to stand by for our children.
+    pub(crate) stand: Vec<Spot>,
+    pub(crate) resume: Resume,
+    /// When it last had no room for us as a child.
+    pub(crate) declined_at: Option<Timestamp>,
+    /// Not fit since then, although we have a way to the root.
+    pub(crate) unfit_since: Option<Timestamp>,
+}
+
+impl Standby {
+    pub(crate) fn id(&self) -> NodeId {
+        self.contact.node
+    }
+
+    /// Whether it could feed us now, as far as known.
+    pub(crate) fn is_fit(&self) -> bool {
+        !self.starving && !self.silent
+    }
+}
+
+/// The one call for a parent that is under way.
+#[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) to: Contact,
-    /// The link is up and the request sent. Until it is answered our mark stands still: if it went
-    /// on improving through the old parent, an equally deep new parent would never be feasible.
+    /// The link is up and the request sent. Until it is answered our counter stands still: if it
+    /// went on growing through the old parent, an equally deep new parent would never be feasible.
     pub(crate) attaching: bool,
+    /// We have a good parent and would only be nearer the root.
+    pub(crate) voluntary: bool,
 }
 
 /// How far someone is on the way to being a child.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Accepted; the link is being set up.
     Leased,
@@ -68,31 +145,86 @@ pub(crate) enum Stage {
     Attached,
 }
 
+/// Whether a child is about to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// It is not.
+    No,
+    /// It leaves the room.
+    Leaves,
+    /// It was asked to move so many times.
+    Asked(u8),
+}
+
+/// What a child was last told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// The version of our place.
+    pub(crate) place: u32,
+    pub(crate) starving: bool,
+    /// The beginnings of the ids in its plan.
+    pub(crate) plan: Vec<u64>,
+}
+
 /// A child, or someone who is about to become one.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) stage: Stage,
     /// Grows with each caller; orders children by age.
-    pub(crate) number: u64,
+    pub(crate) number: u32,
     pub(crate) summary: Summary,
-    /// What it was told last; the counter in it is not kept up to date.
-    pub(crate) told: Option<Down>,
+    /// Where it can be called; without addresses until it has told of room once.
+    pub(crate) contact: Option<Contact>,
+    pub(crate) told: Told,
     /// When it became a child.
-    pub(crate) attached_at: Option<Timestamp>,
+    pub(crate) attached_at: Timestamp,
+    /// Since when all that was meant for it went out.
+    pub(crate) clean_since: Timestamp,
     /// Since when nothing has been heard of it.
     pub(crate) silent: Option<Timestamp>,
-    /// It leaves, or was asked to move.
-    pub(crate) departing: bool,
+    pub(crate) departure: Departure,
+    /// Media flows to it. Before it is attached only if it was our ward.
+    pub(crate) fed: bool,
+    /// It, or someone below it, waits for a counter above this.
+    pub(crate) wants: Option<u64>,
 }
 
 impl Child {
-    pub(crate) fn new(number: u64) -> Self {
-        let summary = Summary { size: 1, height: 0, spots: Vec::new() };
-        Self { stage: Stage::Leased, number, summary, told: None, attached_at: None, silent: None, departing: false }
+    pub(crate) fn new(number: u32, now: Timestamp) -> Self {
+        let summary =
+            Summary { size: 1, height: 0, spots: Vec::new(), open: 0, wards: Vec::new(), strength: 0, climber: None };
+        Self {
+            stage: Stage::Leased,
+            number,
+            summary,
+            contact: None,
+            told: Told::default(),
+            attached_at: now,
+            clean_since: now,
+            silent: None,
+            departure: Departure::No,
+            fed: false,
+            wants: None,
+        }
+    }
+
+    /// Takes over what it says of its subtree.
+    pub(crate) fn take_over(&mut self, node: &NodeId, mut summary: Summary) {
+        let mut known = summary.spots.iter().chain(&summary.wards).map(|spot| &spot.contact);
+        if let Some(contact) = known.find(|contact| contact.node == *node) {
+            self.contact = Some(contact.clone());
+        }
+        summary.spots.shrink_to_fit();
+        self.summary = summary;
+    }
+
+    /// Where it can be called, as far as known.
+    pub(crate) fn contact(&self, node: &NodeId) -> Contact {
+        self.contact.clone().unwrap_or_else(|| Contact::new(*node, []))
     }
 
     pub(crate) fn is_attached(&self) -> bool {
-        matches!(self.stage, Stage::Attached)
+        self.stage == Stage::Attached
     }
 
     /// Whether it serves nobody and could not.
@@ -102,16 +234,54 @@ impl Child {
 
     /// Whether there is a link to it.
     pub(crate) fn is_linked(&self) -> bool {
-        !matches!(self.stage, Stage::Leased)
+        self.stage != Stage::Leased
     }
 
     /// Whether it takes one of the `fan_out` places for longer than it takes to move.
     pub(crate) fn stays(&self) -> bool {
-        self.silent.is_none() && !self.departing
+        self.silent.is_none() && self.departure == Departure::No
+    }
+
+    /// Whether it is part of the tree for good, as far as known.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_attached() && self.stays()
     }
 
     /// The open spots below it that others may be sent to.
     pub(crate) fn spots(&self) -> &[Spot] {
-        if self.is_attached() && self.stays() { &self.summary.spots } else { &[] }
+        if self.is_settled() { &self.summary.spots } else { &[] }
+    }
+
+    /// The standby places below it.
+    pub(crate) fn wards(&self) -> &[Spot] {
+        if self.is_settled() { &self.summary.wards } else { &[] }
+    }
+}
+
+/// How far someone is on the way to being a ward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WardStage {
+    /// Accepted; the link is being set up.
+    Leased,
+    /// The link is up.
+    Linked,
+    /// It has been told our place.
+    Warm,
+}
+
+/// Someone whose standby we are.
+#[derive(Debug)]
+pub(crate) struct Ward {
+    pub(crate) stage: WardStage,
+    /// The version of our place that it was told.
+    pub(crate) place: u32,
+    pub(crate) starving: bool,
+    /// A digest of the places to stand by that it was told.
+    pub(crate) stand: u64,
+}
+
+impl Ward {
+    pub(crate) fn new(stage: WardStage) -> Self {
+        Self { stage, place: 0, starving: false, stand: 0 }
     }
 }

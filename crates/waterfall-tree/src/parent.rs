@@ -1,11 +1,11 @@
-//! Following the parent, and noticing that it is gone.
+//! Following the parent, and noticing that it is no use.
 
 use std::time::Duration;
 
-use waterfall_wire::{Down, MAX_PATH, MAX_SPOTS, Mark, NodeId, Refusal, Spot, TreeMessage};
+use waterfall_wire::{Down, MAX_PATH, MAX_SPOTS, Mark, NodeId, Refusal, Spot};
 
 use crate::feasibility::{below, is_better};
-use crate::neighbour::Parent;
+use crate::neighbour::Resume;
 use crate::timer::Timer;
 use crate::{Event, Loss, Output, Tree};
 
@@ -16,12 +16,20 @@ const FORGET_AFTER: Duration = Duration::from_secs(5);
 impl Tree {
     /// Whether there is a way to the root, as far as known here.
     pub(crate) fn has_route(&self) -> bool {
-        self.is_root || self.parent.as_ref().is_some_and(Parent::has_route)
+        self.is_root || self.parent.as_ref().is_some_and(|parent| parent.has_route())
     }
 
-    /// Whether the children are told that we look for another parent because ours does not feed.
-    pub(crate) fn is_starving(&self) -> bool {
-        !self.is_root && self.parent.as_ref().is_none_or(|p| p.silent || p.stale || p.patience_over)
+    /// Whether we look for another parent because ours does not feed.
+    pub(crate) fn is_orphan(&self) -> bool {
+        !self.is_root && self.parent.as_ref().is_none_or(|p| p.is_useless() || p.patience_over)
+    }
+
+    /// Whether this participant tells its children that it has no way to the root, and fillers
+    /// should say so, too. Not as long as a standby is about to step in.
+    #[must_use]
+    pub fn is_starving(&self) -> bool {
+        let says_so = self.parent.as_ref().is_some_and(|parent| parent.starving);
+        says_so || (self.is_orphan() && !self.timers.is_set(Timer::Grace))
     }
 
     /// The best mark that anyone may have from us, which a new parent must beat.
@@ -38,104 +46,141 @@ impl Tree {
     /// is as long as it is deep.
     pub(crate) fn is_sane(&self, from: NodeId, down: &Down) -> bool {
         let length = (usize::from(down.mark.depth) + 1).min(MAX_PATH);
-        down.path.last() == Some(&from) && down.path.len() == length && self.is_acceptable(&down.path)
+        down.path.last() == Some(&from)
+            && down.path.len() == length
+            && !down.path.contains(&self.me.node)
+            && self.root.is_none_or(|root| down.path.first() == Some(&root))
     }
 
-    fn is_acceptable(&self, path: &[NodeId]) -> bool {
-        !path.contains(&self.me.node) && self.config.root.is_none_or(|root| path.first() == Some(&root))
+    /// Whether a request is out whose answer must find our counter as it was.
+    pub(crate) fn is_standing_still(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.attaching)
+            || self.standby.as_ref().is_some_and(|standby| standby.resume == Resume::Asked)
     }
 
-    pub(crate) fn drop_former(&mut self) {
-        if let Some(peer) = self.former {
-            self.send(peer, TreeMessage::Detach);
-            self.forget_former();
-            self.output(Output::Hangup { peer });
-        }
-    }
-
-    pub(crate) fn forget_former(&mut self) {
-        self.timers.clear(Timer::Overlap);
-        if let Some(peer) = self.former.take() {
-            self.output(Output::Feed { peer, on: false });
-        }
-    }
-
-    /// Takes over the parent's mark and path, unless our mark must stand still just now.
+    /// Takes over the parent's mark, unless ours must stand still just now.
     pub(crate) fn follow(&mut self) {
-        if self.attempt.as_ref().is_some_and(|attempt| attempt.attaching) {
+        let Some(parent) = &self.parent else { return };
+        let mark = below(parent.mark);
+        let moved = self.mark.is_none_or(|old| old.depth != mark.depth);
+        if self.is_standing_still() && !moved {
             return;
         }
-        let Some(parent) = &self.parent else { return };
-        let mark = below(parent.down.mark);
-        let moved = self.path != parent.down.path || self.mark.is_none_or(|old| old.depth != mark.depth);
-        if moved {
-            self.path.clone_from(&parent.down.path);
-            self.changed = true;
-        }
-        let counted = self.mark != Some(mark);
+        let counted = self.mark.is_none_or(|old| old.counter < mark.counter);
         self.mark = Some(mark);
+        if moved {
+            self.place_changed();
+        }
         if counted {
-            self.release_held();
-            // When more than the counter changed, settling tells it all at once.
-            if !moved {
-                self.tell_marks();
-            }
+            self.pass_on_marks();
         }
     }
 
-    pub(crate) fn on_down(&mut self, from: NodeId, down: Down) {
-        if !self.is_parent(from) {
-            return self.unless_former(from);
+    pub(crate) fn set_path(&mut self, path: Vec<NodeId>) {
+        if self.path != path {
+            self.path = path;
+            self.path.shrink_to_fit();
+            self.place_changed();
         }
-        if !self.is_acceptable(&down.path) {
+    }
+
+    pub(crate) fn place_changed(&mut self) {
+        self.place = self.place.wrapping_add(1);
+        self.changed.fed = true;
+        self.changed.below = true;
+    }
+
+    pub(crate) fn on_down(&mut self, from: NodeId, mut down: Down) {
+        if self.is_standby(from) {
+            return self.standby_down(down);
+        }
+        if !self.is_parent(from) {
+            return self.unless_known(from);
+        }
+        // While there is no way to a new root, paths from the old one are all there is.
+        let foreign = self.root.is_some_and(|root| down.path.first() != Some(&root)) && !down.starving;
+        if foreign || down.path.contains(&self.me.node) {
             self.reject();
             return self.drop_parent(Loss::BadPath, true);
         }
-        let sane = self.is_sane(from, &down);
-        let Some(parent) = self.parent.as_mut().filter(|p| sane && !is_better(p.down.mark, down.mark)) else {
+        let length = (usize::from(down.mark.depth) + 1).min(MAX_PATH);
+        let sane = down.path.last() == Some(&from) && down.path.len() == length;
+        let Some(parent) = self.parent.as_mut().filter(|p| sane && !is_better(p.mark, down.mark)) else {
             return self.reject();
         };
-        let newer = down.mark.counter > parent.down.mark.counter;
+        let newer = down.mark.counter > parent.mark.counter;
+        let path = std::mem::take(&mut down.path);
         let starving = down.starving;
-        parent.down = down;
+        parent.take_over(down);
+        self.set_path(path);
+        self.changed.plan = true;
+        self.parent_starves(starving);
+        self.heard_counter(newer);
+        self.review_standby();
+    }
+
+    pub(crate) fn on_mark(&mut self, from: NodeId, mark: Mark) {
+        if self.is_standby(from) {
+            return self.standby_mark(mark);
+        }
+        if !self.is_parent(from) {
+            return self.unless_known(from);
+        }
+        let Some(parent) = self.parent.as_mut().filter(|p| !is_better(p.mark, mark) && p.mark.depth == mark.depth)
+        else {
+            return self.reject();
+        };
+        let newer = mark.counter > parent.mark.counter;
+        parent.mark = mark;
+        self.parent_starves(false);
+        self.heard_counter(newer);
+    }
+
+    pub(crate) fn on_starving(&mut self, from: NodeId) {
+        if let Some(standby) = self.standby.as_mut().filter(|standby| standby.id() == from) {
+            standby.starving = true;
+            self.standby_unfit();
+        } else if self.is_parent(from) {
+            self.parent_starves(true);
+        } else {
+            self.unless_known(from);
+        }
+    }
+
+    fn parent_starves(&mut self, starving: bool) {
+        let Some(parent) = self.parent.as_mut() else { return };
+        if parent.starving == starving {
+            return;
+        }
+        parent.starving = starving;
+        self.changed.fed = true;
         if starving {
-            if !parent.patience_over && !self.timers.is_set(Timer::Patience) {
+            if !parent.patience_over {
                 self.timers.set(Timer::Patience, self.now + self.config.patience);
             }
         } else {
             parent.patience_over = false;
+            self.changed.below = true;
             self.timers.clear(Timer::Patience);
         }
-        self.heard_counter(newer);
-    }
-
-    pub(crate) fn on_mark(&mut self, from: NodeId, mark: Mark) {
-        if !self.is_parent(from) {
-            return self.unless_former(from);
-        }
-        let Some(parent) = self.parent.as_mut().filter(|p| !is_better(p.down.mark, mark)) else {
-            return self.reject();
-        };
-        let newer = mark.counter > parent.down.mark.counter;
-        parent.down.mark = mark;
-        self.heard_counter(newer);
     }
 
     fn heard_counter(&mut self, newer: bool) {
-        if newer {
-            self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
-            if let Some(parent) = self.parent.as_mut().filter(|parent| parent.stale) {
-                parent.stale = false;
-                self.changed = true;
+        let now = self.now;
+        if newer && let Some(parent) = self.parent.as_mut() {
+            parent.newer_at = now;
+            if std::mem::take(&mut parent.stale) {
+                self.changed.fed = true;
+                self.timers.set(Timer::Stale, now + self.config.counter_limit);
                 self.parent_regained();
             }
         }
         self.follow();
     }
 
-    /// A former parent goes on talking until it reads that we have gone.
-    fn unless_former(&mut self, from: NodeId) {
-        if self.former != Some(from) {
+    /// Those we have parted with go on talking until they read that we have gone.
+    pub(crate) fn unless_known(&mut self, from: NodeId) {
+        if !self.is_former(from) && !self.is_standby(from) {
             self.reject();
         }
     }
@@ -144,11 +189,15 @@ impl Tree {
         if self.is_attempt(from) {
             self.end_attempt(true);
             self.refused(from, reason, spots);
+        } else if self.is_recruit(from) {
+            self.recruit_refused(true, spots);
+        } else if self.is_standby(from) {
+            self.standby_refused(reason, spots);
         } else if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
             parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
             self.drop_parent(Loss::Refused, true);
         } else {
-            self.unless_former(from);
+            self.unless_known(from);
         }
     }
 
@@ -156,43 +205,37 @@ impl Tree {
         if self.is_attempt(from) {
             self.end_attempt(true);
             self.refused(from, Refusal::Leaving, spots);
+        } else if self.is_recruit(from) {
+            self.recruit_refused(true, Vec::new());
+        } else if self.is_standby(from) {
+            self.standby_refused(Refusal::Leaving, spots);
         } else if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
             parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
-            if let Some(search) = self.search.take() {
-                self.search = Some(self.filled(search));
-            }
+            self.refill();
         } else if !self.child_leaves(from) {
-            self.unless_former(from);
+            self.unless_known(from);
         }
     }
 
-    pub(crate) fn upstream_down(&mut self, peer: NodeId) {
-        if self.is_attempt(peer) {
-            self.end_attempt(false);
-            self.unreachable(peer);
-        } else if self.is_parent(peer) {
-            self.drop_parent(Loss::LinkDown, false);
-        }
-    }
-
-    fn drop_parent(&mut self, why: Loss, hang_up: bool) {
+    pub(crate) fn drop_parent(&mut self, why: Loss, hang_up: bool) {
         self.tell_loss(why);
         let Some(parent) = self.parent.take() else { return };
         let peer = parent.id();
+        if parent.withholding {
+            self.shun(peer);
+        }
         self.lost = Some(parent);
-        self.changed = true;
+        self.parent_is_lost();
         self.timers.clear(Timer::Patience);
         self.timers.clear(Timer::Stale);
-        self.output(Output::Feed { peer, on: false });
+        self.feed(peer, false);
         if hang_up {
             self.output(Output::Hangup { peer });
         }
-        if let Some(search) = self.search.take() {
-            self.search = Some(self.filled(search));
-        }
+        self.refill();
     }
 
-    fn tell_loss(&mut self, why: Loss) {
+    pub(crate) fn tell_loss(&mut self, why: Loss) {
         if let Some(parent) = self.parent.as_mut().filter(|parent| !parent.loss_told) {
             parent.loss_told = true;
             let parent = parent.id();
@@ -204,41 +247,62 @@ impl Tree {
         if let Some(parent) = self.parent.as_mut().filter(|parent| parent.loss_told) {
             parent.loss_told = false;
             let parent = parent.id();
+            self.changed.fed = true;
+            self.changed.below = true;
             self.output(Output::Notify(Event::ParentRegained(parent)));
         }
     }
 
-    pub(crate) fn parent_silent(&mut self, peer: NodeId) {
-        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == peer) {
+    pub(crate) fn parent_silent(&mut self) {
+        if let Some(parent) = self.parent.as_mut() {
             parent.silent = true;
             self.tell_loss(Loss::Silent);
+            self.parent_is_lost();
         }
     }
 
-    pub(crate) fn parent_heard(&mut self, peer: NodeId) {
-        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == peer && parent.silent) {
+    pub(crate) fn parent_heard(&mut self) {
+        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.silent) {
             parent.silent = false;
             // It gets time to tell its counter before that is held against it.
             parent.stale = false;
+            parent.newer_at = self.now;
             self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
             self.parent_regained();
         }
     }
 
+    pub(crate) fn on_withheld(&mut self, peer: NodeId) {
+        if self.is_standby(peer) {
+            self.shun(peer);
+            self.drop_standby(true);
+        } else if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == peer && !parent.withholding) {
+            // It may still bring something: kept until another is found, then shunned.
+            parent.withholding = true;
+            self.tell_loss(Loss::Withheld);
+            self.parent_is_lost();
+        }
+    }
+
     pub(crate) fn on_patience_over(&mut self) {
-        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.down.starving) {
+        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.starving) {
             parent.patience_over = true;
+            self.changed.fed = true;
         }
     }
 
     pub(crate) fn on_counter_limit(&mut self) {
+        let (now, limit) = (self.now, self.config.counter_limit);
         let Some(parent) = self.parent.as_mut() else { return };
-        if parent.down.starving || parent.silent {
+        if now.since(parent.newer_at) < limit {
+            self.timers.set(Timer::Stale, parent.newer_at + limit);
+        } else if parent.starving || parent.silent {
             // It says itself, or shows, that it is cut off: dealt with as that.
-            self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
+            self.timers.set(Timer::Stale, now + limit);
         } else {
             parent.stale = true;
             self.tell_loss(Loss::Stale);
+            self.parent_is_lost();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where participants are sent: pure policy over lists of spots.
 //!
 //! Nearest the root first, since depth is latency. Among spots of one depth the subtrees take
-//! turns, and a spot that was just handed out counts as taken for [`PROMISE`]: a crowd that calls
+//! turns, those first who have shown that they can serve; and a spot that was just handed out counts as taken for [`PROMISE`]: a crowd that calls
 //! a full relay at once is spread over all that is open instead of running at the first spot.
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub(crate) fn nearest(spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
             list.push(spot);
         }
     }
-    list.sort_by_key(|spot| (spot.free == 0, spot.depth));
+    list.sort_by_key(|spot| (spot.free == 0, spot.depth, spot.proven == 0));
     list.truncate(MAX_SPOTS);
     list
 }
@@ -59,18 +59,32 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// A number that differs from one call to the next.
+    pub(crate) fn next_turn(&mut self) -> usize {
+        self.turn = self.turn.wrapping_add(1);
+        self.turn
+    }
+
     /// Where to send one more caller, the best first; the first of them is now promised.
     pub(crate) fn redirect(&mut self, now: Timestamp, subtrees: &[&[Spot]]) -> Vec<Spot> {
         self.promises.retain(|(_, until)| *until > now);
-        self.turn = self.turn.wrapping_add(1);
-        let spots = self.weighed(now, interleave(subtrees, self.turn % subtrees.len().max(1)));
+        if self.promises.is_empty() {
+            self.promises = VecDeque::new();
+        }
+        let turn = self.next_turn();
+        let spots = self.weighed(now, interleave(subtrees, turn % subtrees.len().max(1)));
         if let Some(first) = spots.first().filter(|spot| spot.free > 0) {
-            if self.promises.len() == MAX_PROMISES {
-                self.promises.pop_front();
-            }
-            self.promises.push_back((first.contact.node, now + PROMISE));
+            self.promise(now, first.contact.node);
         }
         spots
+    }
+
+    /// Counts one place of a spot as taken for a moment.
+    pub(crate) fn promise(&mut self, now: Timestamp, node: NodeId) {
+        if self.promises.len() == MAX_PROMISES {
+            self.promises.pop_front();
+        }
+        self.promises.push_back((node, now + PROMISE));
     }
 
     /// Spots less what is promised of them, nearest the root first. What is promised away may come
@@ -79,6 +93,7 @@ impl Ledger {
         let less_promised = |mut spot: Spot| {
             let standing = self.promises.iter().filter(|(node, until)| *node == spot.contact.node && *until > now);
             spot.free = spot.free.saturating_sub(u8::try_from(standing.count()).unwrap_or(u8::MAX));
+            spot.proven = spot.proven.min(spot.free);
             spot
         };
         let (open, promised): (Vec<_>, Vec<_>) = spots.into_iter().map(less_promised).partition(|spot| spot.free > 0);
@@ -103,7 +118,8 @@ pub(crate) struct Heir<'a> {
 ///
 /// The leaver's parent has one spot more than it says, the leaver's own; it goes to the child
 /// with the most descendants, so that as few as possible get deeper. The others are dealt what is
-/// open outside, one place at a time; then each other's subtrees. The leaver's parent is on every
+/// open outside, one place at a time; then the subtrees of larger
+/// siblings. The leaver's parent is on every
 /// list, for it can always redirect.
 pub(crate) fn hand_over(heirs: &[Heir<'_>], above: Option<&Spot>, outside: &[Spot]) -> Vec<(NodeId, Vec<Spot>)> {
     let above_node = above.map(|spot| spot.contact.node);
@@ -122,7 +138,9 @@ pub(crate) fn hand_over(heirs: &[Heir<'_>], above: Option<&Spot>, outside: &[Spo
         .map(|(turn, &index)| {
             let own = &heirs[index];
             let mut list: Vec<Spot> = places.pop_front().into_iter().collect();
-            let others: Vec<&[Spot]> = heirs.iter().filter(|h| h.node != own.node).map(|h| h.spots).collect();
+            // Below those only that come earlier: if each were sent below the next, all would wait for
+            // each other.
+            let others: Vec<&[Spot]> = order[..turn].iter().map(|&earlier| heirs[earlier].spots).collect();
             let siblings = nearest(interleave(&others, turn % others.len().max(1)));
             let outside = outside.iter().filter(|s| s.free > 0);
             for spot in outside.chain(&siblings).chain(above) {
@@ -151,7 +169,7 @@ mod tests {
     }
 
     fn spot(n: u8, depth: u16, free: u8) -> Spot {
-        Spot { contact: Contact::new(id(n), []), depth, free }
+        Spot { contact: Contact::new(id(n), []), depth, free, proven: 0 }
     }
 
     fn nodes(spots: &[Spot]) -> Vec<u8> {
@@ -205,6 +223,6 @@ mod tests {
         assert_eq!(of(2)[0], 50);
         assert_eq!(of(3)[0], 51);
         assert!(!of(1).contains(&11), "nobody is sent below itself");
-        assert!(of(1).contains(&50) && of(2).contains(&11));
+        assert!(of(1).contains(&50) && !of(2).contains(&11), "nobody waits for one that waits for it");
     }
 }

@@ -10,7 +10,12 @@ use waterfall_wire::{Contact, MAX_SPOTS, NodeId, Spot};
 const MAX_KNOWN: usize = 64;
 /// Redirects followed in one round: with the subtree's nearest spots in each, that is deeper than
 /// trees of sane size. A circle of liars costs this many calls per round.
-const MAX_REDIRECTS: u32 = 8;
+const MAX_REDIRECTS: u32 = 16;
+/// Calls in one round, whatever is answered.
+const MAX_CALLS: u32 = 24;
+/// Who said so often in one search that it has room, or had it said by others, and was full each
+/// time without knowing where else, is not asked for long.
+const MAX_BROKEN: u8 = 4;
 /// Calls in one round that may end at someone who is cut off as well, or at nobody. So many in a
 /// row mean a wide outage, where it is better to ask again at the top than to ask everyone.
 const MAX_SETBACKS: u32 = 3;
@@ -23,9 +28,15 @@ pub(crate) enum Source {
     /// The root, when it is the parent that was lost: when it returns, tier 1 should find it first.
     /// However often it does not answer, each later round begins with it.
     LostRoot,
-    /// A leaving parent's plan, in its order.
+    /// The first of a leaving parent's plan.
     HandOver,
-    /// A spot: the rescue plan, a redirect, a fetch. Nearest the root first.
+    /// The standby, when the parent leaves.
+    Standby,
+    /// The rest of a leaving parent's plan, in its order.
+    Others,
+    /// A spot that was named just now: a redirect, a fetch. Nearest the root first.
+    Named,
+    /// A spot of the rescue plan, which may be some seconds old. Nearest the root first.
     Spot,
     /// As above, but of someone who has no free place: only a relay is taken, instead of a leaf.
     Crowded,
@@ -41,8 +52,13 @@ pub(crate) enum Source {
 struct Candidate {
     /// How often it was no help, since it was last named by someone who should know.
     setbacks: u32,
+    /// How often it was full although it was said to have room.
+    broken: u8,
+    /// Whether it is said to have room.
+    promises: bool,
     source: Source,
     depth: u16,
+    unproven: bool,
     batch: Reverse<u32>,
     place: usize,
     contact: Contact,
@@ -50,8 +66,8 @@ struct Candidate {
 
 impl Candidate {
     /// Later batches first among equals: a redirect is fresher than what led to it.
-    fn key(&self) -> (u32, Source, u16, Reverse<u32>, usize) {
-        (self.setbacks, self.source, self.depth, self.batch, self.place)
+    fn key(&self) -> (u32, Source, u16, bool, Reverse<u32>, usize) {
+        (self.setbacks, self.source, self.depth, self.unproven, self.batch, self.place)
     }
 }
 
@@ -63,6 +79,7 @@ pub(crate) struct Search {
     batches: u32,
     redirects: u32,
     setbacks: u32,
+    calls: u32,
     round: u32,
     fetched: bool,
 }
@@ -75,19 +92,33 @@ impl Search {
 
     /// Adds spots that someone has just named.
     pub(crate) fn learn(&mut self, spots: impl IntoIterator<Item = Spot>) {
-        self.add(Source::Spot, spots, true);
+        self.add(Source::Named, spots, true);
     }
 
     fn add(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>, fresh: bool) {
         self.batches = self.batches.wrapping_add(1);
         for (place, spot) in spots.into_iter().enumerate() {
-            let crowded = source == Source::Spot && spot.free == 0;
+            let crowded = matches!(source, Source::Named | Source::Spot) && spot.free == 0;
             let source = if crowded { Source::Crowded } else { source };
-            let depth = if matches!(source, Source::HandOver | Source::Path) { 0 } else { spot.depth };
-            let mut new =
-                Candidate { setbacks: 0, source, depth, batch: Reverse(self.batches), place, contact: spot.contact };
+            let depth = if matches!(source, Source::HandOver | Source::Standby | Source::Others | Source::Path) {
+                0
+            } else {
+                spot.depth
+            };
+            let mut new = Candidate {
+                setbacks: 0,
+                broken: 0,
+                promises: spot.free > 0,
+                source,
+                depth,
+                unproven: !matches!(source, Source::HandOver | Source::Others) && spot.proven == 0,
+                batch: Reverse(self.batches),
+                place,
+                contact: spot.contact,
+            };
             match self.known.iter_mut().find(|c| c.contact.node == new.contact.node) {
                 Some(old) if fresh || new.source <= old.source => {
+                    new.broken = old.broken;
                     new.setbacks = if fresh || source == Source::LostRoot { 0 } else { old.setbacks };
                     if new.contact.addresses.is_empty() {
                         new.contact.addresses.append(&mut old.contact.addresses);
@@ -112,11 +143,12 @@ impl Search {
 
     /// The next to call, each once a round; none when the round is over.
     pub(crate) fn next(&mut self, usable: impl Fn(&NodeId) -> bool) -> Option<(Source, Contact)> {
-        if self.setbacks >= MAX_SETBACKS {
+        if self.setbacks >= MAX_SETBACKS || self.calls >= MAX_CALLS {
             return None;
         }
         let found = self.known.iter().find(|c| !self.tried.contains(&c.contact.node) && usable(&c.contact.node))?;
         self.tried.insert(found.contact.node);
+        self.calls += 1;
         Some((found.source, found.contact.clone()))
     }
 
@@ -129,6 +161,14 @@ impl Search {
         self.known.sort_by_key(Candidate::key);
     }
 
+    /// A candidate that was said to have room is full. True if that happened too often to be
+    /// bad luck.
+    pub(crate) fn broken_promise(&mut self, node: &NodeId) -> bool {
+        let Some(found) = self.known.iter_mut().find(|c| c.contact.node == *node && c.promises) else { return false };
+        found.broken = found.broken.saturating_add(1);
+        found.broken >= MAX_BROKEN
+    }
+
     /// Drops a candidate that wants nothing of us.
     pub(crate) fn forget(&mut self, node: &NodeId) {
         self.known.retain(|c| c.contact.node != *node);
@@ -139,12 +179,18 @@ impl Search {
         !std::mem::replace(&mut self.fetched, true)
     }
 
+    /// How many rounds there were before this one.
+    pub(crate) fn round(&self) -> u32 {
+        self.round
+    }
+
     /// Everyone may be tried again.
     pub(crate) fn next_round(&mut self) {
         self.round = self.round.saturating_add(1);
         self.tried.clear();
         self.redirects = 0;
         self.setbacks = 0;
+        self.calls = 0;
         self.fetched = false;
     }
 
@@ -161,7 +207,7 @@ mod tests {
     use super::*;
 
     fn spot(n: u8, depth: u16) -> Spot {
-        Spot { contact: Contact::new(NodeId([n; 32]), []), depth, free: 1 }
+        Spot { contact: Contact::new(NodeId([n; 32]), []), depth, free: 1, proven: 0 }
     }
 
     fn order(search: &mut Search) -> Vec<u8> {
@@ -202,7 +248,7 @@ mod tests {
         for n in 0..=255 {
             search.redirect((0..100).map(|m| spot(n ^ m, u16::from(m))));
         }
-        assert!(order(&mut search).len() <= MAX_SPOTS * MAX_REDIRECTS as usize);
+        assert!(order(&mut search).len() <= MAX_CALLS as usize);
         search.learn((0..=255).map(|n| spot(n, 1)));
         assert_eq!(search.known.len(), MAX_KNOWN);
     }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use rand::Rng;
-use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
+use waterfall_wire::{Contact, Down, MAX_SPOTS, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{ATTACH_TIMEOUT, FETCH_TIMEOUT};
+use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, FETCH_TIMEOUT, SETUP_PATIENCE};
 use crate::feasibility::is_feasible;
-use crate::neighbour::{Attempt, Parent};
+use crate::neighbour::{Attempt, Standby};
+use crate::proximity::bucket;
 use crate::search::{Search, Source};
 use crate::timer::Timer;
 use crate::tree::Phase;
-use crate::{Event, Output, Tree};
+use crate::{Output, Tree};
 
 /// Candidates taken from one answer to `Fetch`.
 const MAX_FETCHED: usize = 64;
@@ -28,7 +28,12 @@ const STARVING_CAP: u32 = 12;
 impl Tree {
     fn needs_parent(&self) -> bool {
         let leaving = self.parent.as_ref().is_some_and(|p| p.leaving.is_some());
-        self.phase == Phase::Active && !self.is_root && (leaving || self.is_starving())
+        self.phase == Phase::Active && !self.is_root && (leaving || self.is_orphan())
+    }
+
+    /// Whether others could hang from here.
+    pub(crate) fn may_serve(&self) -> bool {
+        self.fan_out > 0
     }
 
     pub(crate) fn settle_search(&mut self) {
@@ -36,14 +41,29 @@ impl Tree {
             if self.search.is_some() {
                 self.cancel_search();
             }
+            return self.stand_down();
+        }
+        // The standby first, and nobody else while it may answer.
+        if self.is_orphan() && self.resume() {
             return;
         }
-        let mut search = self.search.take().unwrap_or_else(|| {
-            self.changed = true;
-            self.filled(Search::default())
-        });
-        self.advance(&mut search);
-        self.search = Some(search);
+        if self.search.is_none() {
+            self.begin_search();
+        }
+        if let Some(mut search) = self.search.take() {
+            self.advance(&mut search);
+            self.search = Some(search);
+        }
+    }
+
+    pub(crate) fn begin_search(&mut self) {
+        self.changed.below = true;
+        let mut search = Search::default();
+        self.fill(&mut search);
+        self.search = Some(Box::new(search));
+        if let Some(attempt) = &mut self.attempt {
+            attempt.voluntary = false;
+        }
     }
 
     pub(crate) fn cancel_search(&mut self) {
@@ -54,58 +74,87 @@ impl Tree {
     }
 
     fn advance(&mut self, search: &mut Search) {
-        if self.attempt.is_some() || self.timers.is_set(Timer::Retry) {
+        // When a lost root returns, those who lost it should find it first: the others, whose parent
+        // is looking, neither fetch nor call it at once.
+        let waits = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_none() && !parent.is_useless());
+        let patient = waits && search.round() < 2;
+        let root = self.path.first().copied().filter(|_| patient);
+        let waits = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
+        if waits || self.attempt.is_some() {
             return;
         }
         let me = self.me.node;
-        let next = search.next(|node| *node != me && !self.is_neighbour(*node));
+        let can_resume = self.can_resume();
+        let next = search.next(|node| {
+            let reachable = !self.is_neighbour(*node) || (can_resume && self.is_standby(*node));
+            *node != me && Some(*node) != root && reachable && !self.is_shunned(node)
+        });
         let last_resort = next.as_ref().is_none_or(|(source, _)| *source >= Source::Path);
-        if last_resort && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
+        if last_resort && !patient && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
             self.timers.set(Timer::Fetch, self.now + FETCH_TIMEOUT);
             self.output(Output::Fetch);
         }
         if let Some((_, contact)) = next {
-            self.call(contact, search);
+            if self.is_standby(contact.node) {
+                return self.ask_standby();
+            }
+            // The next candidate is worth more than a slow one.
+            let answer = search.growing(ANSWER_PATIENCE, self.config.call_timeout);
+            self.call(contact, answer, false);
         } else if !self.timers.is_set(Timer::Fetch) {
             let (slow_base, slow_cap) = if self.parent.is_some() { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
-            let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
+            // The few who lost the root itself are the ones who must find it when it is back.
+            let cap = if self.path.len() == 1 { self.config.backoff_cap / 3 } else { self.config.backoff_cap };
+            let pause = search.growing(self.config.backoff_base * slow_base, cap * slow_cap);
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
     }
 
-    fn call(&mut self, to: Contact, search: &Search) {
-        let limit = self.config.call_timeout;
-        // While the stream stands still the next candidate is worth more than a slow one.
-        let repairing = self.mark.is_some() && !self.has_route();
-        let limit = if repairing { search.growing(self.config.repair_call_timeout, limit) } else { limit };
+    pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool) {
         self.timers.set(Timer::Call, self.now + limit);
-        self.attempt = Some(Attempt { to: to.clone(), attaching: false });
+        self.attempt = Some(Box::new(Attempt { to: to.clone(), attaching: false, voluntary }));
         self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });
     }
 
     /// Adds what the present or the lost parent told of other places.
-    pub(crate) fn filled(&self, mut search: Search) -> Search {
-        let Some(parent) = self.parent.as_ref().or(self.lost.as_ref()) else { return search };
-        let Down { path, outside, beside, .. } = &parent.down;
-        search.recall(Source::HandOver, parent.leaving.iter().flatten().cloned());
+    fn fill(&self, search: &mut Search) {
+        let Some(parent) = self.parent.as_ref().or(self.lost.as_ref()) else { return };
+        let as_spot = |contact| Spot { contact, depth: 0, free: 0, proven: 0 };
+        let (outside, beside) = (&parent.outside, &parent.beside);
+        // The first place is meant for us alone; the others are no better than the standby.
+        let mut plan = parent.leaving.iter().flatten().cloned();
+        search.recall(Source::HandOver, plan.next());
+        search.recall(Source::Others, plan);
+        if parent.leaving.is_some() {
+            let standby = self.standby.as_ref().filter(|standby| standby.is_fit());
+            let spot = |standby: &Standby| as_spot(standby.contact.clone());
+            search.recall(Source::Standby, standby.map(|standby| spot(standby)));
+        }
         search.recall(Source::Spot, outside.iter().cloned());
         let known = |node: &NodeId| outside.iter().find(|spot| spot.contact.node == *node).map(|s| s.contact.clone());
-        let above = path.iter().rev().skip(1).map(|node| known(node).unwrap_or_else(|| Contact::new(*node, [])));
-        search.recall(Source::Path, above.map(|contact| Spot { contact, depth: 0, free: 0 }));
+        let above = self.path.iter().rev().skip(1).map(|node| known(node).unwrap_or_else(|| Contact::new(*node, [])));
+        search.recall(Source::Path, above.map(as_spot));
         if self.parent.is_none() {
             search.recall(Source::LostParent, [parent.as_spot()]);
         }
         search.recall(Source::Beside, beside.iter().filter(|spot| spot.contact.node != parent.id()).cloned());
-        search
+    }
+
+    /// The parent has just told of other places, or is gone.
+    pub(crate) fn refill(&mut self) {
+        if let Some(mut search) = self.search.take() {
+            self.fill(&mut search);
+            self.search = Some(search);
+        }
     }
 
     pub(crate) fn next_round(&mut self) {
         if let Some(mut search) = self.search.take() {
             search.next_round();
-            let mut search = self.filled(search);
-            let lost = self.lost.as_ref().filter(|lost| self.parent.is_none() && lost.down.path.len() == 1);
-            search.recall(Source::LostRoot, lost.map(Parent::as_spot));
+            self.fill(&mut search);
+            let lost = self.lost.as_ref().filter(|_| self.parent.is_none() && self.path.len() == 1);
+            search.recall(Source::LostRoot, lost.map(|lost| lost.as_spot()));
             self.search = Some(search);
         }
     }
@@ -115,11 +164,13 @@ impl Tree {
         spots.truncate(MAX_FETCHED);
         // Many fetch the same list; equals are tried in each one's own order.
         for last in (1..spots.len()).rev() {
-            let other = self.rng.next_u64() % (last as u64 + 1);
-            spots.swap(last, usize::try_from(other).expect("at most 63"));
+            spots.swap(last, self.rng.below(last + 1));
         }
+        // Among equals, who has shown that it can serve, then who is near.
+        let (proximity, me) = (self.config.proximity.clone(), self.me.clone());
+        spots.sort_by_cached_key(|spot| (spot.proven == 0, bucket(proximity.round_trip(&me, &spot.contact))));
+        let can_serve = self.may_serve();
         if let Some(search) = &mut self.search {
-            let can_serve = self.config.fan_out > 0;
             search.learn(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
         }
     }
@@ -138,26 +189,24 @@ impl Tree {
         self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer)
     }
 
-    pub(crate) fn on_call_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
-        if !self.is_attempt(peer) {
-            return self.reject();
+    /// The link is coming up; that gets time of its own.
+    pub(crate) fn on_call_answered(&mut self, peer: NodeId) {
+        let longest = self.config.call_timeout;
+        if self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer && !attempt.attaching) {
+            let limit = self.search.as_ref().map_or(longest, |search| search.growing(SETUP_PATIENCE, longest));
+            self.timers.set(Timer::Call, self.now + limit);
+        } else if self.is_recruit(peer) {
+            self.timers.set(Timer::RecruitCall, self.now + longest);
+        } else {
+            self.reject();
         }
-        self.end_attempt(false);
-        self.refused(peer, reason, spots);
-    }
-
-    pub(crate) fn on_call_failed(&mut self, peer: NodeId) {
-        if !self.is_attempt(peer) {
-            return self.reject();
-        }
-        self.end_attempt(false);
-        self.unreachable(peer);
     }
 
     pub(crate) fn on_call_timeout(&mut self) {
-        let Some(peer) = self.attempt.as_ref().map(|attempt| attempt.to.node) else { return };
-        self.end_attempt(true);
-        self.unreachable(peer);
+        if let Some(peer) = self.attempt.as_ref().map(|attempt| attempt.to.node) {
+            self.end_attempt(true);
+            self.unreachable(peer);
+        }
     }
 
     pub(crate) fn unreachable(&mut self, peer: NodeId) {
@@ -167,15 +216,23 @@ impl Tree {
     }
 
     pub(crate) fn refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
+        let can_serve = self.may_serve();
         if let Some(search) = &mut self.search {
             match reason {
                 Refusal::Denied => search.forget(&peer),
                 Refusal::NoRoute => search.set_back(&peer),
+                Refusal::Full if spots.is_empty() && search.broken_promise(&peer) => self.shun(peer),
                 _ => {}
             }
-            let can_serve = self.config.fan_out > 0;
-            search.redirect(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
         }
+        if let Some(search) = &mut self.search {
+            search.redirect(spots.into_iter().take(MAX_SPOTS).filter(|spot| can_serve || spot.free > 0));
+            self.infeasible(reason);
+        }
+    }
+
+    /// Refused as not feasible for long: our counter is not the root's.
+    pub(crate) fn infeasible(&mut self, reason: Refusal) {
         if reason == Refusal::NotFeasible && !self.has_route() {
             let since = *self.infeasible_since.get_or_insert(self.now);
             if self.now.since(since) >= INFEASIBLE_LIMIT {
@@ -186,19 +243,33 @@ impl Tree {
     }
 
     pub(crate) fn request_attach(&mut self) {
+        let (advertised, summary) = (self.advertised(), self.summary());
         let Some(attempt) = self.attempt.as_mut().filter(|attempt| !attempt.attaching) else {
             return self.reject();
         };
         attempt.attaching = true;
         let to = attempt.to.node;
-        self.timers.set(Timer::Call, self.now + ATTACH_TIMEOUT);
-        let (advertised, summary) = (self.advertised(), self.summary());
+        // A leaving parent does not feed for long.
+        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some());
+        let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
+        self.timers.set(Timer::Call, self.now + limit);
         self.send(to, TreeMessage::Attach { role: Role::Child, advertised, summary });
     }
 
     pub(crate) fn on_attached(&mut self, from: NodeId, down: Down) {
+        if self.is_standby(from) {
+            return self.resumed(down);
+        }
+        if self.is_recruit(from) {
+            return self.recruited(from, down);
+        }
+        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
+            // It wanted us to move and has a place for us after all.
+            parent.leaving = None;
+            return self.on_down(from, down);
+        }
         if !self.attempt.as_ref().is_some_and(|attempt| attempt.attaching && attempt.to.node == from) {
-            return self.reject();
+            return self.unless_known(from);
         }
         let good = self.is_sane(from, &down) && is_feasible(down.mark, self.advertised()) && !down.starving;
         if !good {
@@ -206,39 +277,8 @@ impl Tree {
             self.send(from, TreeMessage::Detach);
             return self.end_attempt(true);
         }
-        self.adopt(down);
-    }
-
-    /// The edge to the new parent stands; the old one, if it feeds, goes on for a while beside it.
-    fn adopt(&mut self, down: Down) {
-        let Some(attempt) = self.attempt.take() else { return };
-        for timer in [Timer::Call, Timer::Retry, Timer::Fetch, Timer::Patience, Timer::Summary] {
-            self.timers.clear(timer);
-        }
-        self.search = None;
-        self.infeasible_since = None;
-        self.lost = None;
-        let first = self.mark.is_none();
-        let to = attempt.to.node;
-        self.told_summary = Some(self.summary());
-        let old = self.parent.replace(Parent::new(attempt.to, down));
-        self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
-        self.output(Output::Feed { peer: to, on: true });
-        self.follow();
-        self.changed = true;
-        if first {
-            let depth = self.mark.map_or(0, |mark| mark.depth);
-            self.output(Output::Notify(Event::Attached { parent: to, depth }));
-        } else {
-            self.output(Output::Notify(Event::Moved { from: old.as_ref().map(Parent::id), to }));
-        }
-        if let Some(old) = old {
-            self.drop_former();
-            self.former = Some(old.id());
-            self.timers.set(Timer::Overlap, self.now + self.config.overlap);
-            if !old.has_route() {
-                self.drop_former();
-            }
+        if let Some(attempt) = self.attempt.take() {
+            self.take_parent(attempt.to, down, false);
         }
     }
 }

@@ -3,7 +3,6 @@
 use waterfall_wire::{Mark, NodeId};
 
 use crate::Tree;
-use crate::neighbour::Parent;
 use crate::tree::Phase;
 
 /// What a participant is doing.
@@ -48,6 +47,12 @@ pub struct Status {
     pub state: State,
     /// Who feeds it.
     pub parent: Option<NodeId>,
+    /// Who would feed it if the parent were lost.
+    pub standby: Option<NodeId>,
+    /// Whether the standby shares no ancestor with the parent but the root, as far as known.
+    pub apart: bool,
+    /// Whom it stands by for.
+    pub wards: Vec<NodeId>,
     /// Edges to the root, the last known; none before the first parent.
     pub depth: Option<u16>,
     /// The children it feeds.
@@ -60,7 +65,7 @@ pub struct Status {
     pub path: Vec<NodeId>,
     /// The root's counter and the depth.
     pub mark: Option<Mark>,
-    /// Children it takes at most.
+    /// Children it takes at most just now.
     pub fan_out: u8,
     /// Whether children are told that it has no way to the root; what fillers should say, too.
     pub starving: bool,
@@ -73,7 +78,7 @@ impl Tree {
     /// This participant's place in the tree.
     #[must_use]
     pub fn status(&self) -> Status {
-        let summary = self.summary();
+        let (size, height) = self.extent();
         let child = |(node, child): (&NodeId, &crate::neighbour::Child)| ChildStatus {
             node: *node,
             size: child.summary.size,
@@ -82,20 +87,66 @@ impl Tree {
         };
         Status {
             state: self.state(),
-            parent: self.parent.as_ref().map(Parent::id),
+            parent: self.parent(),
+            standby: self.standby(),
+            apart: self.standby.as_ref().is_some_and(|standby| self.shared(&standby.path) == 0),
+            wards: self.wards.ids(),
             depth: self.mark.map(|mark| mark.depth),
             children: self.attached().map(child).collect(),
-            size: summary.size,
-            height: summary.height,
+            size,
+            height,
             path: self.path.clone(),
             mark: self.mark,
-            fan_out: self.config.fan_out,
+            fan_out: self.places(),
             starving: self.is_starving(),
             rejected: self.rejected,
         }
     }
 
-    fn state(&self) -> State {
+    /// Who feeds it.
+    #[must_use]
+    pub fn parent(&self) -> Option<NodeId> {
+        self.parent.as_ref().map(|parent| parent.id())
+    }
+
+    /// The standby, while it stands by or has just been asked to step in.
+    #[must_use]
+    pub fn standby(&self) -> Option<NodeId> {
+        self.standby.as_ref().map(|standby| standby.id())
+    }
+
+    /// Whether there is a standby that could step in now, as far as known.
+    #[must_use]
+    pub fn has_fit_standby(&self) -> bool {
+        self.standby.as_ref().is_some_and(|standby| standby.is_fit())
+    }
+
+    /// The children it feeds.
+    pub fn children(&self) -> impl Iterator<Item = NodeId> {
+        self.attached().map(|(node, _)| *node)
+    }
+
+    /// How many children it feeds.
+    #[must_use]
+    pub fn child_count(&self) -> usize {
+        self.attached().count()
+    }
+
+    /// Edges to the root, the last known; none before the first parent.
+    #[must_use]
+    pub fn depth(&self) -> Option<u16> {
+        self.mark.map(|mark| mark.depth)
+    }
+
+    /// Whether it has a way to the root, as far as it knows.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.phase == Phase::Active && self.has_route()
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn state(&self) -> State {
         match self.phase {
             Phase::Left => State::Left,
             Phase::Leaving => State::Leaving,

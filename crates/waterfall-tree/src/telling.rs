@@ -1,15 +1,65 @@
-//! What neighbours are told, and when: marks at once, paths at once, plans and summaries paced.
+//! What neighbours are told, and when: place and feeding at once, summaries paced.
 
-use waterfall_wire::{Down, MAX_PATH, MAX_SPOTS, NodeId, NodeRecord, Spot, Summary, TreeMessage};
+use waterfall_wire::{Climber, Contact, MAX_FAN_OUT, MAX_SPOTS, NodeId, Spot, Summary, TreeMessage};
 
-use crate::neighbour::{Child, Parent};
-use crate::placement::{interleave, nearest, rotate_equals};
+use crate::balance::strength;
+use crate::config::SIZE_INTERVAL;
+use crate::neighbour::{Child, WardStage};
+use crate::placement::nearest;
+use crate::plan::beginning;
 use crate::timer::Timer;
 use crate::tree::Phase;
 use crate::{Timestamp, Tree};
 
+/// Children named to one caller when all listed spots are promised.
+const GATEWAYS: usize = 3;
+
+/// A running digest (FNV-1a on words): to notice a change without keeping what was told.
+struct Digest(u64);
+
+impl Digest {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
+    }
+
+    fn contact(&mut self, contact: &Contact) {
+        self.add(beginning(&contact.node));
+        self.add(
+            contact.addresses.iter().flat_map(|a| &a.0).fold(7, |sum, byte| sum * 31 % (1 << 40) + u64::from(*byte)),
+        );
+    }
+
+    fn spots(&mut self, spots: &[Spot]) {
+        self.add(spots.len() as u64);
+        for spot in spots {
+            self.contact(&spot.contact);
+            self.add(u64::from(spot.depth) << 16 | u64::from(spot.free) << 8 | u64::from(spot.proven));
+        }
+    }
+}
+
+/// Digests of a summary and of what of it must be told soon.
+pub(crate) fn digests(summary: &Summary) -> (u64, u64) {
+    let mut digest = Digest(0xcbf2_9ce4_8422_2325);
+    digest.spots(&summary.spots);
+    // Of standby places those who ask are told the truth.
+    for place in &summary.wards {
+        digest.contact(&place.contact);
+    }
+    digest.add(u64::from(summary.height));
+    let urgent = digest.0;
+    digest.add(u64::from(summary.size));
+    digest.add(u64::from(summary.open));
+    digest.add(u64::from(summary.strength));
+    if let Some(climber) = &summary.climber {
+        digest.contact(&climber.contact);
+        digest.add(u64::from(climber.strength));
+    }
+    (urgent, digest.0)
+}
+
 impl Tree {
-    /// Where a newcomer finds room, nearest the root first: the answer to a probe. At most 8
+    /// Where a newcomer finds room, nearest the root first. At most 8
     /// ([`waterfall_wire::MAX_SPOTS`]), from this participant's subtree; empty without a way to
     /// the root.
     #[must_use]
@@ -17,30 +67,66 @@ impl Tree {
         self.ledger.weighed(now.max(self.now), self.spots())
     }
 
-    fn spots(&self) -> Vec<Spot> {
+    /// The answer to a probe: as [`Tree::open_spots`], but the first of them counts as taken for a
+    /// moment, so that many who ask at once are spread over all that is open. Once all that is
+    /// listed is taken, children with room somewhere below them are named.
+    #[must_use]
+    pub fn probed(&mut self, now: Timestamp) -> Vec<Spot> {
+        let now = now.max(self.now);
+        // Our own places are counted when they are called for.
+        let mut spots = self.spots();
+        let own = spots.iter().position(|spot| spot.contact.node == self.me.node).map(|at| spots.remove(at));
+        let mut others = self.ledger.redirect(now, &[&spots]);
+        if own.as_ref().is_none_or(|own| own.free == 0) {
+            others = self.with_gateways(others);
+        }
+        let mut spots: Vec<Spot> = own.into_iter().chain(others).collect();
+        spots.sort_by_key(|spot| spot.free == 0);
+        spots.truncate(MAX_SPOTS);
+        spots
+    }
+
+    /// Where listed spots are few against a crowd, callers are sent down the tree in proportion to
+    /// the open places below, and find at each step who knows better where these are.
+    pub(crate) fn with_gateways(&mut self, mut spots: Vec<Spot>) -> Vec<Spot> {
+        if spots.first().is_some_and(|spot| spot.free > 0) || !self.is_serving() {
+            return spots;
+        }
+        let below = self.own_depth().saturating_add(1);
+        let open = self.attached().filter(|(_, child)| child.is_settled() && child.summary.open > 0);
+        let mut open: Vec<(u32, Spot)> = open
+            .map(|(node, child)| {
+                // As deep as the nearest of these places.
+                let depth = child.summary.spots.first().map_or(below, |spot| spot.depth.max(below));
+                let free = u8::try_from(child.summary.open).unwrap_or(u8::MAX).min(MAX_FAN_OUT);
+                (child.summary.open, Spot { contact: child.contact(node), depth, free, proven: 0 })
+            })
+            .collect();
+        let mut gateways = Vec::new();
+        while !open.is_empty() && gateways.len() < GATEWAYS {
+            let all: u64 = open.iter().map(|(places, _)| u64::from(*places)).sum();
+            let mut drawn = self.rng.next() % all.max(1);
+            let chosen = open.iter().position(|(places, _)| {
+                let here = drawn < u64::from(*places);
+                drawn = drawn.saturating_sub(u64::from(*places));
+                here
+            });
+            gateways.push(open.swap_remove(chosen.unwrap_or(0)).1);
+        }
+        spots.retain(|spot| !gateways.iter().any(|gateway| gateway.contact.node == spot.contact.node));
+        gateways.append(&mut spots);
+        gateways.truncate(MAX_SPOTS);
+        gateways
+    }
+
+    pub(crate) fn spots(&self) -> Vec<Spot> {
         // Without a free place it is still where a relay may take a leaf's.
         let own = Some(self.own_spot()).filter(|spot| spot.free > 0 || self.could_insert());
         let below = if self.is_serving() { self.spots_below(None, 0) } else { Vec::new() };
         nearest(own.into_iter().chain(below))
     }
 
-    /// What the room graph shows of this participant.
-    #[must_use]
-    pub fn node_record(&self) -> NodeRecord {
-        let Summary { size, height, spots } = self.summary();
-        NodeRecord {
-            depth: self.depth(),
-            parent: self.parent.as_ref().map(Parent::id),
-            children: self.attached().map(|(node, _)| *node).collect(),
-            fan_out: self.config.fan_out,
-            size,
-            height,
-            spots,
-            contact: self.me.clone(),
-        }
-    }
-
-    pub(crate) fn depth(&self) -> u16 {
+    pub(crate) fn own_depth(&self) -> u16 {
         self.mark.map_or(0, |mark| mark.depth)
     }
 
@@ -48,119 +134,131 @@ impl Tree {
         self.children.iter().filter(|(_, child)| child.is_attached())
     }
 
-    /// Our own subtree. Whatever children claim, sums saturate.
-    pub(crate) fn summary(&self) -> Summary {
+    /// Participants in our subtree, and edges to the deepest. Whatever children claim, sums
+    /// saturate.
+    pub(crate) fn extent(&self) -> (u32, u16) {
         let size = self.attached().fold(1u32, |sum, (_, child)| sum.saturating_add(child.summary.size));
         let height = self.attached().map(|(_, child)| child.summary.height.saturating_add(1)).max().unwrap_or(0);
-        Summary { size, height, spots: self.spots() }
+        (size, height)
     }
 
-    fn own_spot(&self) -> Spot {
-        Spot { contact: self.me.clone(), depth: self.depth(), free: self.free() }
-    }
-
-    /// Open spots of the children's subtrees in turns, but for one child's.
-    fn spots_below(&self, except: Option<NodeId>, first: usize) -> Vec<Spot> {
-        let lists: Vec<&[Spot]> = self
-            .attached()
-            .filter(|(node, _)| Some(**node) != except)
-            .map(|(_, child)| child.spots())
-            .filter(|spots| !spots.is_empty())
-            .collect();
-        let mut spots = interleave(&lists, first % lists.len().max(1));
-        let depth = self.depth().saturating_add(1);
-        for spot in &mut spots {
-            // After a move below us it may be out of date, but nothing below us is above us.
-            spot.depth = spot.depth.max(depth);
+    /// Open places in our subtree, listed or not.
+    fn open(&self) -> u32 {
+        if !self.is_serving() {
+            return 0;
         }
-        spots
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        settled.fold(u32::from(self.free()), |sum, (_, child)| sum.saturating_add(child.summary.open))
     }
 
-    /// The rescue plan for our children: where there is room if we vanish. The first to profit
-    /// from that is our parent, who then has one place free.
-    pub(crate) fn outside(&self) -> Vec<Spot> {
-        let Some(parent) = self.parent.as_ref().or(self.lost.as_ref()) else { return Vec::new() };
-        let above = Spot { free: parent.as_spot().free.saturating_add(1), ..parent.as_spot() };
-        let above = Some(above).filter(|_| self.parent.is_some() && !parent.silent);
-        let told = parent.down.outside.iter().chain(&parent.down.beside);
-        let told = told.filter(|spot| spot.free > 0 && spot.contact.node != parent.id());
-        let mut list = nearest(above.clone().into_iter().chain(told.cloned()));
-        list.retain(|spot| spot.contact.node != self.me.node);
-        if let Some(above) = above.filter(|a| !list.iter().any(|spot| spot.contact.node == a.contact.node)) {
-            list.truncate(MAX_SPOTS - 1);
-            list.push(above);
+    /// Our own subtree.
+    pub(crate) fn summary(&self) -> Summary {
+        let (size, height) = self.extent();
+        Summary {
+            size,
+            height,
+            spots: self.spots(),
+            open: self.open(),
+            wards: self.places_to_stand_by(None, 0),
+            strength: self.strength(),
+            climber: self.climber(),
         }
-        list
     }
 
-    /// What one child is told of the way up; none while we have no place ourselves.
-    pub(crate) fn down_for(&self, node: NodeId) -> Option<Down> {
-        let mark = self.mark?;
-        let turn = self.children.get(&node).map_or(0, |child| usize::try_from(child.number).unwrap_or(0));
-        let mut outside = self.outside();
-        outside.retain(|spot| spot.contact.node != node);
-        rotate_equals(&mut outside, turn);
-        let mut beside = nearest(self.spots_below(Some(node), turn));
-        // Our own comes first, free or not: it is how the child's children know us.
-        beside.insert(0, self.own_spot());
-        beside.truncate(MAX_SPOTS);
-        Some(Down { mark, path: self.path_to_me(), starving: self.is_starving(), outside, beside })
+    pub(crate) fn own_spot(&self) -> Spot {
+        let free = self.free();
+        let spare = usize::from(self.proven).saturating_sub(self.staying());
+        let proven = u8::try_from(spare).unwrap_or(u8::MAX).min(free);
+        Spot { contact: self.me.clone(), depth: self.own_depth(), free, proven }
     }
 
-    /// The root and the lowest of the path; the middle is left out where it would be too long.
-    fn path_to_me(&self) -> Vec<NodeId> {
-        let mut path = self.path.clone();
-        path.push(self.me.node);
-        if path.len() > MAX_PATH {
-            path.drain(1..=path.len() - MAX_PATH);
+    fn strength(&self) -> u16 {
+        if self.places() == 0 {
+            return 0;
         }
-        path
+        strength(self.proven_children(), self.now.since(self.joined_at))
     }
 
-    /// Passes the counter on, as soon as it changes.
-    pub(crate) fn tell_marks(&mut self) {
+    /// The strongest child whose contact is known, for our parent to take nearer the root.
+    fn climber(&self) -> Option<Climber> {
+        let settled = self.attached().filter(|(_, child)| child.is_settled() && child.summary.strength > 0);
+        let best = settled.max_by_key(|(_, child)| (child.summary.strength, child.summary.size));
+        best.map(|(node, child)| Climber {
+            contact: child.contact(node),
+            strength: child.summary.strength,
+            size: child.summary.size,
+        })
+    }
+
+    /// Tells children and wards where we are and whether we are fed, as far as that is news.
+    pub(crate) fn tell_place(&mut self) {
+        if !self.has_route() {
+            self.turn_held_away();
+        }
         let Some(mark) = self.mark else { return };
+        let (place, starving) = (self.place, self.is_starving());
         for node in self.attached().map(|(node, _)| *node).collect::<Vec<_>>() {
-            self.best_told = Some(mark);
-            self.send(node, TreeMessage::Mark(mark));
-        }
-    }
-
-    /// Tells children what changed. Whether and how they are fed goes out at once; plans change
-    /// with every arrival anywhere near, so they wait for their turn.
-    pub(crate) fn tell_children(&mut self) {
-        let mut plans_told = false;
-        for node in self.attached().map(|(node, _)| *node).collect::<Vec<_>>() {
-            let Some(down) = self.down_for(node) else { return };
-            let Some(told) = self.children.get(&node).and_then(|child| child.told.as_ref()) else { continue };
-            let place_changed =
-                told.path != down.path || told.starving != down.starving || told.mark.depth != down.mark.depth;
-            let plan_changed = told.outside != down.outside || told.beside != down.beside;
-            if !place_changed && (!plan_changed || self.timers.is_set(Timer::Plans)) {
+            let Some(told) = self.children.get(&node).map(|child| (child.told.place, child.told.starving)) else {
                 continue;
+            };
+            if told.0 != place {
+                self.tell_down(node);
+            } else if told.1 != starving {
+                if let Some(child) = self.children.get_mut(&node) {
+                    child.told.starving = starving;
+                }
+                self.best_told = Some(mark);
+                self.send(node, if starving { TreeMessage::Starving } else { TreeMessage::Mark(mark) });
             }
-            plans_told |= plan_changed;
-            self.best_told = Some(down.mark);
-            if let Some(child) = self.children.get_mut(&node) {
-                child.told = Some(down.clone());
-            }
-            self.send(node, TreeMessage::Down(down));
         }
-        if plans_told {
-            self.timers.set(Timer::Plans, self.now + self.config.summary_interval);
+        for node in self.wards.ids() {
+            let Some(ward) = self.wards.get_mut(&node).filter(|ward| ward.stage == WardStage::Warm) else { continue };
+            if ward.place != place {
+                self.tell_ward(node);
+            } else if ward.starving != starving {
+                ward.starving = starving;
+                self.send(node, if starving { TreeMessage::Starving } else { TreeMessage::Mark(mark) });
+            }
         }
     }
 
-    pub(crate) fn tell_parent(&mut self) {
-        let Some(parent) = self.parent.as_ref().filter(|parent| !parent.silent).map(Parent::id) else { return };
-        if self.timers.is_set(Timer::Summary) || self.phase != Phase::Active {
-            return;
+    fn tell_down(&mut self, node: NodeId) {
+        let Some(down) = self.down_for(node) else { return };
+        let place = self.place;
+        self.best_told = Some(down.mark);
+        if let Some(child) = self.children.get_mut(&node) {
+            child.told = crate::neighbour::Told { place, starving: down.starving, plan: crate::plan::ids(&down) };
         }
+        self.send(node, TreeMessage::Down(down));
+    }
+
+    /// A new parent has this of us already; what changes from now on it hears at once.
+    pub(crate) fn summary_told(&mut self, summary: &Summary) {
+        let (urgent, all) = digests(summary);
+        self.told_summary = Some((urgent, all, None));
+    }
+
+    pub(crate) fn tell_parent(&mut self, maybe: bool) {
+        // What is below is told when there is a way to the root again.
+        let parent = self.parent.as_ref().filter(|parent| parent.has_route()).map(|parent| parent.id());
+        let Some(parent) = parent.filter(|_| maybe && self.phase == Phase::Active) else { return };
+        let told_at = self.told_summary.and_then(|(_, _, at)| at);
+        if let Some(next) = told_at.map(|at| at + self.config.summary_interval).filter(|next| *next > self.now) {
+            self.waiting.below = true;
+            return self.timers.set(Timer::Summary, next);
+        }
+        self.waiting.below = false;
         let summary = self.summary();
-        if self.told_summary.as_ref() != Some(&summary) {
-            self.told_summary = Some(summary.clone());
-            self.timers.set(Timer::Summary, self.now + self.config.summary_interval);
-            self.send(parent, TreeMessage::Summary(summary));
+        let (urgent, all) = digests(&summary);
+        match self.told_summary {
+            Some((_, told, _)) if told == all => return,
+            Some((told, _, Some(at))) if told == urgent && self.now.since(at) < SIZE_INTERVAL => {
+                self.waiting.below = true;
+                return self.timers.set(Timer::Summary, at + SIZE_INTERVAL);
+            }
+            _ => {}
         }
+        self.told_summary = Some((urgent, all, Some(self.now)));
+        self.send(parent, TreeMessage::Summary(summary));
     }
 }

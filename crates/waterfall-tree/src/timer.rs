@@ -1,7 +1,5 @@
 //! Everything this crate ever waits for.
 
-use std::collections::BTreeMap;
-
 use waterfall_wire::NodeId;
 
 use crate::Timestamp;
@@ -17,26 +15,42 @@ pub(crate) enum Timer {
     Fetch,
     /// The next round of a search that found nobody.
     Retry,
+    /// The standby has had its time to answer; others are called as well.
+    Resume,
+    /// Children are to hear that we look for another parent.
+    Grace,
     /// The parent has been starving for long enough.
     Patience,
-    /// The parent has told no newer counter for too long.
+    /// Whether the parent still tells newer counters is to be checked.
     Stale,
-    /// The former parent has fed beside the new one for long enough.
+    /// The former parent has fed beside the new one, or kept silent, for long enough.
     Overlap,
     /// There has been no way to the root for so long that the user should hear of it.
     RootLost,
+    /// A counter may be asked for, or as root given, again.
+    Count,
     /// Children have had their time to move.
     HandOver,
     /// The youngest child has had time to tell what room there is below it.
     Settled,
+    /// The youngest child has been served for long enough to count as proof.
+    Proof,
     /// More children than `fan_out` have been served for long enough.
     Overfull,
+    /// What congestion took from `fan_out` may come back.
+    Recover,
     /// The summary may be sent again.
     Summary,
     /// Rescue plans may be sent again.
     Plans,
     /// The node record may be, or must again be, published.
     Publish,
+    /// A standby, or a better one, is to be looked for.
+    Recruit,
+    /// The call to a standby has taken too long.
+    RecruitCall,
+    /// The shape of the tree below is to be looked at.
+    Balance,
     /// A spot has been held for this caller for long enough.
     Lease(NodeId),
     /// This child has been silent for too long.
@@ -45,36 +59,51 @@ pub(crate) enum Timer {
     MoveOn(NodeId),
 }
 
-/// The pending timers; at most one of each name, so bounded by the number of children.
+/// The pending timers; at most one of each name, so bounded by the number of children. A settled
+/// participant has three or four, which is why this is a list.
 #[derive(Debug, Default)]
-pub(crate) struct Timers(BTreeMap<Timer, Timestamp>);
+pub(crate) struct Timers(Vec<(Timer, Timestamp)>);
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Timestamp) {
-        self.0.insert(timer, at);
+        match self.0.iter_mut().find(|(known, _)| *known == timer) {
+            Some(entry) => entry.1 = at,
+            None => self.0.push((timer, at)),
+        }
+    }
+
+    /// Sets it unless it is set for an earlier moment.
+    pub(crate) fn set_by(&mut self, timer: Timer, at: Timestamp) {
+        if self.get(timer).is_none_or(|known| known > at) {
+            self.set(timer, at);
+        }
+    }
+
+    pub(crate) fn get(&self, timer: Timer) -> Option<Timestamp> {
+        self.0.iter().find(|(known, _)| *known == timer).map(|(_, at)| *at)
     }
 
     pub(crate) fn clear(&mut self, timer: Timer) {
-        self.0.remove(&timer);
+        self.0.retain(|(known, _)| *known != timer);
     }
 
     pub(crate) fn clear_all(&mut self) {
-        self.0.clear();
+        self.0 = Vec::new();
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.0.contains_key(&timer)
+        self.get(timer).is_some()
     }
 
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.0.values().min().copied()
+        self.0.iter().map(|(_, at)| *at).min()
     }
 
     /// Takes out one timer that is due, the earliest first.
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<Timer> {
-        let (&timer, _) = self.0.iter().filter(|(_, at)| **at <= now).min_by_key(|(timer, at)| (**at, **timer))?;
-        self.0.remove(&timer);
-        Some(timer)
+        let due = self.0.iter().filter(|(_, at)| *at <= now).min_by_key(|(timer, at)| (*at, *timer))?.0;
+        self.clear(due);
+        Some(due)
     }
 }
 

@@ -1,21 +1,23 @@
 //! The state machine's shell: construction, inputs, timers, and what is settled after each.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use waterfall_wire::{Contact, Mark, NodeId, NodeRecord, Refusal, Summary, TreeMessage};
+use waterfall_wire::{Contact, Mark, NodeId, Refusal, Spot, TreeMessage};
 
-use crate::config::{PUBLISH_REFRESH, ROOT_LOST_AFTER};
-use crate::neighbour::{Attempt, Child, Parent};
+use crate::balance::Insertion;
+use crate::counter::Wanted;
+use crate::neighbour::{Attempt, Child, Parent, Standby, Ward};
 use crate::placement::Ledger;
+use crate::publication::Published;
+use crate::recruit::Recruiting;
+use crate::rng::Rng;
+use crate::roster::Roster;
 use crate::search::Search;
+use crate::shun::Shunned;
 use crate::timer::{Timer, Timers};
 use crate::{Config, Event, Input, Output, Timestamp};
-
-/// The first record waits this long for the first children to arrive together.
-const PUBLISH_DEBOUNCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -23,6 +25,17 @@ pub(crate) enum Phase {
     /// Feeding on until the children have moved.
     Leaving,
     Left,
+}
+
+/// What may have changed since it was last told or looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Changed {
+    /// Whether and how children are fed.
+    pub(crate) fed: bool,
+    /// What is below.
+    pub(crate) below: bool,
+    /// Where those below could go.
+    pub(crate) plan: bool,
 }
 
 /// One participant's part of one room's tree.
@@ -35,47 +48,72 @@ pub(crate) enum Phase {
 /// in a queue that each input lengthens by a bounded number, so drain it after each.
 #[derive(Debug)]
 pub struct Tree {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) me: Contact,
-    pub(crate) rng: ChaCha8Rng,
+    pub(crate) rng: Rng,
     pub(crate) now: Timestamp,
+    pub(crate) joined_at: Timestamp,
+    /// The only one that paths may begin with.
+    pub(crate) root: Option<NodeId>,
     pub(crate) is_root: bool,
     pub(crate) phase: Phase,
+    /// Children at most, by the user's wish.
+    pub(crate) fan_out: u8,
+    /// Children less than that since the uplink carries no more.
+    pub(crate) withdrawn: u8,
+    /// Most children that were served without loss together.
+    pub(crate) proven: u8,
     /// Our place, as last taken over from the parent; none before the first parent.
     pub(crate) mark: Option<Mark>,
     /// The best mark any child was told; see [`Tree::advertised`].
     pub(crate) best_told: Option<Mark>,
     /// When the last child went.
     pub(crate) childless_since: Timestamp,
-    /// From the root to the parent.
+    /// From the root to the parent, or the last one.
     pub(crate) path: Vec<NodeId>,
-    pub(crate) parent: Option<Parent>,
+    /// Grows whenever path or depth change.
+    pub(crate) place: u32,
+    pub(crate) parent: Option<Box<Parent>>,
     /// The parent before, while there is none: its rescue plan is what we go by.
-    pub(crate) lost: Option<Parent>,
-    /// The parent before, while it still feeds beside the new one.
-    pub(crate) former: Option<NodeId>,
-    pub(crate) attempt: Option<Attempt>,
-    pub(crate) search: Option<Search>,
+    pub(crate) lost: Option<Box<Parent>>,
+    /// The parent before, while it still feeds beside the new one, or may yet be heard again.
+    pub(crate) former: Option<Contact>,
+    pub(crate) standby: Option<Box<Standby>>,
+    pub(crate) recruiting: Option<Box<Recruiting>>,
+    pub(crate) recruit_rounds: u8,
+    pub(crate) attempt: Option<Box<Attempt>>,
+    pub(crate) search: Option<Box<Search>>,
     /// Since when calls have been refused as not feasible.
     pub(crate) infeasible_since: Option<Timestamp>,
-    pub(crate) children: BTreeMap<NodeId, Child>,
-    pub(crate) calls: u64,
+    pub(crate) shunned: Option<Box<Shunned>>,
+    pub(crate) moved_at: Option<Timestamp>,
+    /// When we last moved nearer the root because we were asked to.
+    pub(crate) rose_at: Option<Timestamp>,
+    pub(crate) children: Roster<Child>,
+    pub(crate) wards: Roster<Ward>,
+    pub(crate) calls: u32,
     pub(crate) ledger: Ledger,
+    pub(crate) insertion: Option<Box<Insertion>>,
+    pub(crate) wanted: Option<Wanted>,
+    pub(crate) told_all_at: Timestamp,
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,
-    /// Something other than the counter may have changed since the neighbours were told.
-    pub(crate) changed: bool,
-    pub(crate) told_summary: Option<Summary>,
-    pub(crate) published: Option<(Timestamp, NodeRecord)>,
+    pub(crate) changed: Changed,
+    /// What has changed and waits for its turn to be told.
+    pub(crate) waiting: Changed,
+    /// Digests of what is urgent in the last summary and of all of it, and when it was told.
+    pub(crate) told_summary: Option<(u64, u64, Option<Timestamp>)>,
+    pub(crate) published: Option<Published>,
     pub(crate) root_lost: bool,
     pub(crate) rejected: u64,
 }
 
 impl Tree {
-    /// The root of a room: the first speaker.
+    /// The root of a room: the first speaker. A configuration that many share can be given as an
+    /// `Arc`.
     #[must_use]
-    pub fn root(config: Config, me: Contact, seed: u64, now: Timestamp) -> Self {
-        let mut tree = Self::new(config, me, seed, now);
+    pub fn root(config: impl Into<Arc<Config>>, me: Contact, seed: u64, now: Timestamp) -> Self {
+        let mut tree = Self::new(config.into(), me, seed, now);
         tree.is_root = true;
         tree.mark = Some(Mark { counter: tree.config.first_counter, depth: 0 });
         tree.timers.set(Timer::Counter, now + tree.config.counter_interval);
@@ -85,40 +123,57 @@ impl Tree {
 
     /// Someone who wants a parent; its first output is [`Output::Fetch`].
     #[must_use]
-    pub fn participant(config: Config, me: Contact, seed: u64, now: Timestamp) -> Self {
-        let mut tree = Self::new(config, me, seed, now);
+    pub fn participant(config: impl Into<Arc<Config>>, me: Contact, seed: u64, now: Timestamp) -> Self {
+        let mut tree = Self::new(config.into(), me, seed, now);
         tree.settle();
         tree
     }
 
-    fn new(config: Config, me: Contact, seed: u64, now: Timestamp) -> Self {
+    fn new(config: Arc<Config>, me: Contact, seed: u64, now: Timestamp) -> Self {
         Self {
-            config,
             me: Contact::new(me.node, me.addresses),
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            rng: Rng::new(seed),
             now,
+            joined_at: now,
+            root: config.root,
             is_root: false,
             phase: Phase::Active,
+            fan_out: config.fan_out,
+            withdrawn: 0,
+            proven: 0,
             mark: None,
             best_told: None,
             childless_since: now,
             path: Vec::new(),
+            place: 0,
             parent: None,
             lost: None,
             former: None,
+            standby: None,
+            recruiting: None,
+            recruit_rounds: 0,
             attempt: None,
             search: None,
             infeasible_since: None,
-            children: BTreeMap::new(),
+            shunned: None,
+            moved_at: None,
+            rose_at: None,
+            children: Roster::default(),
+            wards: Roster::default(),
             calls: 0,
             ledger: Ledger::default(),
+            insertion: None,
+            wanted: None,
+            told_all_at: now,
             timers: Timers::default(),
             outputs: VecDeque::new(),
-            changed: true,
+            changed: Changed::default(),
+            waiting: Changed::default(),
             told_summary: None,
             published: None,
             root_lost: false,
             rejected: 0,
+            config,
         }
     }
 
@@ -131,19 +186,25 @@ impl Tree {
             }
             return;
         }
-        // Marks come five times a second and change nothing but the counter.
-        self.changed |= !matches!(input, Input::Received { message: TreeMessage::Mark(_), .. });
         match input {
             Input::Candidates(spots) => self.on_candidates(spots),
             Input::Called { from, role, advertised } => self.on_called(from, role, advertised),
             Input::LinkUp { peer } => self.on_link_up(peer),
             Input::LinkDown { peer } => self.on_link_down(peer),
+            Input::CallAnswered { peer } => self.on_call_answered(peer),
             Input::CallRefused { peer, reason, spots } => self.on_call_refused(peer, reason, spots),
             Input::CallFailed { peer } => self.on_call_failed(peer),
             Input::Received { from, message } => self.on_message(from, message),
             Input::Silent { peer } => self.on_silent(peer),
             Input::Heard { peer } => self.on_heard(peer),
-            Input::Addresses(addresses) => self.me = Contact::new(self.me.node, addresses),
+            Input::Withheld { peer } => self.on_withheld(peer),
+            Input::Congested { peer } => self.on_congested(peer),
+            Input::FanOut(children) => self.on_fan_out(children),
+            Input::Root(node) => self.on_root(node),
+            Input::Addresses(addresses) => {
+                self.me = Contact::new(self.me.node, addresses);
+                self.changed.below = true;
+            }
             Input::Leave => self.leave(),
         }
         self.settle();
@@ -153,10 +214,8 @@ impl Tree {
     /// does no harm but delay.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        let mut due = Vec::new();
-        while let Some(timer) = self.timers.pop_due(self.now) {
-            due.push(timer);
-        }
+        // What is set anew while firing waits for the next call.
+        let due: Vec<Timer> = std::iter::from_fn(|| self.timers.pop_due(self.now)).collect();
         for timer in due {
             self.fire(timer);
         }
@@ -165,13 +224,18 @@ impl Tree {
 
     /// The next thing to do; [`Output::Timeout`] when there is nothing more.
     pub fn poll_output(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Timeout(self.timers.next()))
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        // Most participants have nothing to do most of the time.
+        self.outputs = VecDeque::new();
+        Output::Timeout(self.timers.next())
     }
 
     fn fire(&mut self, timer: Timer) {
-        self.changed |= timer != Timer::Counter;
         match timer {
             Timer::Counter => self.count_on(),
+            Timer::Count => self.on_count_pace(),
             Timer::Call => self.on_call_timeout(),
             Timer::Fetch => self.on_candidates(Vec::new()),
             Timer::Retry => self.next_round(),
@@ -184,11 +248,20 @@ impl Tree {
             }
             Timer::HandOver => self.finish(),
             Timer::Overfull => self.ask_one_to_move(),
+            Timer::Recover => self.on_recovery(),
             Timer::Publish => self.publish(),
+            Timer::Recruit => self.recruit(),
+            Timer::RecruitCall => self.on_recruit_timeout(),
+            Timer::Balance => self.on_balance(),
             Timer::Lease(node) => self.on_lease_over(node),
-            Timer::Silence(node) | Timer::MoveOn(node) => self.remove_child(node, true),
-            // These only end a pause; settling sends what has changed meanwhile.
-            Timer::Summary | Timer::Plans | Timer::Settled => {}
+            Timer::Silence(node) => self.on_long_silence(node),
+            Timer::MoveOn(node) => self.on_move_over(node),
+            Timer::Settled | Timer::Proof => self.changed.below = true,
+            Timer::Summary => self.changed.below |= self.waiting.below,
+            Timer::Plans => self.changed.plan |= self.waiting.plan,
+            // These only end a pause; settling does what has been waiting.
+            Timer::Resume => {}
+            Timer::Grace => self.changed.fed = true,
         }
     }
 
@@ -197,20 +270,25 @@ impl Tree {
             TreeMessage::Attach { role, advertised, summary } => self.on_attach(from, role, advertised, summary),
             TreeMessage::Summary(summary) => self.on_summary(from, summary),
             TreeMessage::Detach => self.on_detach(from),
+            TreeMessage::Count(above) => self.on_count(from, above),
             TreeMessage::Attached(down) => self.on_attached(from, down),
             TreeMessage::Refused { reason, spots } => self.on_refused(from, reason, spots),
             TreeMessage::Down(down) => self.on_down(from, down),
             TreeMessage::Mark(mark) => self.on_mark(from, mark),
+            TreeMessage::Starving => self.on_starving(from),
+            TreeMessage::Rise { node, to } => self.on_rise(from, node, to),
             TreeMessage::Leaving { spots } => self.on_leaving(from, spots),
         }
     }
 
     fn on_link_up(&mut self, peer: NodeId) {
-        if self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer) {
+        if self.is_attempt(peer) {
             self.request_attach();
+        } else if self.is_recruit(peer) {
+            self.recruit_linked();
         } else if !self.lease_linked(peer) {
             // A link that nobody asked for, or whose lease has run out.
-            self.rejected = self.rejected.saturating_add(1);
+            self.reject();
             if !self.is_neighbour(peer) {
                 self.output(Output::Hangup { peer });
             }
@@ -218,66 +296,75 @@ impl Tree {
     }
 
     fn on_link_down(&mut self, peer: NodeId) {
-        if self.former == Some(peer) {
+        if self.is_former(peer) {
             self.forget_former();
-        } else if self.children.contains_key(&peer) {
+        } else if self.children.contains(&peer) {
             self.remove_child(peer, false);
+        } else if self.wards.contains(&peer) {
+            self.remove_ward(peer, false);
         } else {
             self.upstream_down(peer);
         }
     }
 
     fn on_silent(&mut self, peer: NodeId) {
-        if self.children.contains_key(&peer) { self.child_silent(peer) } else { self.parent_silent(peer) }
+        if self.children.contains(&peer) || self.wards.contains(&peer) {
+            self.child_silent(peer);
+        } else {
+            self.upstream_silent(peer);
+        }
     }
 
     fn on_heard(&mut self, peer: NodeId) {
-        if self.children.contains_key(&peer) { self.child_heard(peer) } else { self.parent_heard(peer) }
+        if self.children.contains(&peer) || self.wards.contains(&peer) {
+            self.child_heard(peer);
+        } else {
+            self.upstream_heard(peer);
+        }
+    }
+
+    fn on_call_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
+        if self.is_attempt(peer) {
+            self.end_attempt(false);
+            self.refused(peer, reason, spots);
+        } else if self.is_recruit(peer) {
+            self.recruit_refused(false, spots);
+        } else {
+            self.reject();
+        }
+    }
+
+    fn on_call_failed(&mut self, peer: NodeId) {
+        if self.is_attempt(peer) {
+            self.end_attempt(false);
+            self.unreachable(peer);
+        } else if self.is_recruit(peer) {
+            self.recruit_refused(false, Vec::new());
+        } else {
+            self.reject();
+        }
     }
 
     /// Brings the search, the neighbours and the published record in line with the state.
-    pub(crate) fn settle(&mut self) {
+    fn settle(&mut self) {
         if self.phase == Phase::Left {
             return;
         }
         self.settle_search();
+        self.release_held();
         self.settle_route();
-        if std::mem::take(&mut self.changed) {
+        self.settle_recruiting();
+        let changed = std::mem::take(&mut self.changed);
+        if changed.fed {
+            self.tell_place();
+        }
+        if changed.below {
             self.settle_overfull();
-            self.tell_children();
-            self.tell_parent();
             self.settle_publication();
+            self.settle_balance();
         }
-    }
-
-    fn settle_route(&mut self) {
-        if self.has_route() {
-            self.timers.clear(Timer::RootLost);
-            if std::mem::take(&mut self.root_lost) {
-                self.output(Output::Notify(Event::RootFound));
-            }
-        } else if self.mark.is_some() && !self.root_lost && !self.timers.is_set(Timer::RootLost) {
-            self.timers.set(Timer::RootLost, self.now + ROOT_LOST_AFTER);
-        }
-    }
-
-    fn settle_publication(&mut self) {
-        let wanted = self.phase == Phase::Active && (self.is_root || self.has_children());
-        match &self.published {
-            _ if !wanted => self.timers.clear(Timer::Publish),
-            None if self.timers.is_set(Timer::Publish) => {}
-            None => self.timers.set(Timer::Publish, self.now + PUBLISH_DEBOUNCE),
-            Some((at, record)) => {
-                let pause = if *record == self.node_record() { PUBLISH_REFRESH } else { self.config.publish_interval };
-                self.timers.set(Timer::Publish, *at + pause);
-            }
-        }
-    }
-
-    fn publish(&mut self) {
-        let record = self.node_record();
-        self.published = Some((self.now, record.clone()));
-        self.output(Output::Publish(record));
+        self.tell_plans(changed.plan || changed.below);
+        self.tell_parent(changed.below);
     }
 
     pub(crate) fn output(&mut self, output: Output) {
@@ -288,22 +375,40 @@ impl Tree {
         self.output(Output::Send { to, message });
     }
 
+    pub(crate) fn feed(&mut self, peer: NodeId, on: bool) {
+        self.output(Output::Feed { peer, on });
+    }
+
     /// A message or link from someone who is not what it pretends to be: dropped and counted.
     pub(crate) fn reject(&mut self) {
         self.rejected = self.rejected.saturating_add(1);
     }
 
     pub(crate) fn is_neighbour(&self, peer: NodeId) -> bool {
-        self.children.contains_key(&peer)
-            || self.former == Some(peer)
-            || self.parent.as_ref().is_some_and(|parent| parent.id() == peer)
-            || self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer)
+        self.children.contains(&peer)
+            || self.wards.contains(&peer)
+            || self.is_former(peer)
+            || self.is_parent(peer)
+            || self.is_standby(peer)
+            || self.is_attempt(peer)
+            || self.is_recruit(peer)
+    }
+
+    pub(crate) fn is_shunned(&self, node: &NodeId) -> bool {
+        self.shunned.as_ref().is_some_and(|shunned| shunned.contains(node, self.now))
+    }
+
+    /// Not called for a while. The root cannot be done without.
+    pub(crate) fn shun(&mut self, node: NodeId) {
+        if self.root != Some(node) && self.path.first() != Some(&node) {
+            self.shunned.get_or_insert_default().add(node, self.now);
+        }
     }
 
     /// A random part, from half to the whole, of a span: keeps many from acting in step.
     pub(crate) fn jitter(&mut self, span: Duration) -> Duration {
         let half = span / 2;
         let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).max(1);
-        half + Duration::from_micros(self.rng.next_u64() % micros)
+        half + Duration::from_micros(self.rng.next() % micros)
     }
 }

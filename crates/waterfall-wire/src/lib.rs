@@ -37,7 +37,7 @@ pub use link::{Have, LinkMessage};
 pub use record::{AccessKind, Charter, Entry, KeyChunk, MAX_CHUNK_MESSAGE, NodeRecord, Owner, Recipients, Speakers};
 pub use sign::{Authored, SignatureError, Signed, SigningKey, StatementError, Verified};
 pub use ticket::{ParseTicketError, Ticket};
-pub use tree::{Down, MAX_FAN_OUT, MAX_PATH, MAX_SPOTS, Mark, Refusal, Spot, Summary, TreeMessage};
+pub use tree::{Climber, Down, MAX_FAN_OUT, MAX_PATH, MAX_SPOTS, MAX_WARDS, Mark, Refusal, Spot, Summary, TreeMessage};
 
 /// The version of everything in this crate; the first field of every envelope, call and ticket.
 ///

@@ -8,6 +8,8 @@ use crate::{Contact, DecodeError, NodeId, Role, Wire};
 pub const MAX_FAN_OUT: u8 = 64;
 /// Most spots in one list: enough to choose among, few enough to stay in one datagram.
 pub const MAX_SPOTS: usize = 8;
+/// Most standby places in one list: a choice, no more; each can say where else.
+pub const MAX_WARDS: usize = 4;
 /// Longest path to the root that is told. With fan-out 2 this still holds 4 billion participants.
 pub const MAX_PATH: usize = 32;
 
@@ -33,9 +35,28 @@ pub struct Spot {
     /// That participant's own depth; a child of it is one deeper.
     #[n(1)]
     pub depth: u16,
-    /// How many more children it takes.
+    /// How many more children it takes, or knows room for below it. In a list of standby places: how
+    /// many more it stands by for.
     #[n(2)]
     pub free: u8,
+    /// How many of these it has already shown it can serve: children it had for ten seconds
+    /// without losing anything on the way to them.
+    #[n(3)]
+    pub proven: u8,
+}
+
+/// A child that its grandparent may take nearer the root.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Climber {
+    /// Who.
+    #[n(0)]
+    pub contact: Contact,
+    /// As in its own summary.
+    #[n(1)]
+    pub strength: u16,
+    /// As in its own summary.
+    #[n(2)]
+    pub size: u32,
 }
 
 /// What a child tells its parent of its own subtree, itself included.
@@ -50,6 +71,19 @@ pub struct Summary {
     /// Open spots in the subtree, nearest the root first; at most [`MAX_SPOTS`].
     #[n(2)]
     pub spots: Vec<Spot>,
+    /// Open places in the whole subtree, listed or not.
+    #[n(3)]
+    pub open: u32,
+    /// Standby places in the subtree, nearest the root first; at most [`MAX_WARDS`].
+    #[n(4)]
+    pub wards: Vec<Spot>,
+    /// What the child itself has shown it can do: it grows with the children it serves without
+    /// loss and with its age. 0: it serves nobody and never will.
+    #[n(5)]
+    pub strength: u16,
+    /// The strongest of the child's own children.
+    #[n(6)]
+    pub climber: Option<Climber>,
 }
 
 /// What a parent tells a child of the way up.
@@ -70,6 +104,11 @@ pub struct Down {
     /// Spots inside the parent's subtree but not in this child's, the parent's own included.
     #[n(4)]
     pub beside: Vec<Spot>,
+    /// Standby places, as far from the parent's fate as is known; at most [`MAX_WARDS`]. To a
+    /// standby child: such places in the sender's own subtree, itself included; the rescue plan is
+    /// empty then.
+    #[n(5)]
+    pub stand: Vec<Spot>,
 }
 
 /// Why a participant does not take a child.
@@ -99,10 +138,11 @@ pub enum Refusal {
 /// A message between neighbours in the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum TreeMessage {
-    /// Child to parent, once the link is up: take me.
+    /// Child to parent, once the link is up: take me. Over a link that is in use already: from now
+    /// on as this.
     #[n(0)]
     Attach {
-        /// As a child proper, or as a warm standby.
+        /// As a child proper, or as someone to stand by for.
         #[n(0)]
         role: Role,
         /// The lowest mark the child itself has advertised, if it ever had one.
@@ -131,7 +171,8 @@ pub enum TreeMessage {
     /// Parent to child, when anything in it but the counter changed.
     #[n(4)]
     Down(#[n(0)] Down),
-    /// Parent to child, as often as the root counts: the parent's mark.
+    /// Parent to child: the parent's mark. The parent has a way to the root, whatever it said
+    /// before. Comes as often as the root counts by itself, and when it was asked for.
     #[n(5)]
     Mark(#[n(0)] Mark),
     /// To all neighbours: I leave; children, move to one of these. I forward until you have.
@@ -144,6 +185,34 @@ pub enum TreeMessage {
     /// Child to parent: I have another parent, stop forwarding to me.
     #[n(7)]
     Detach,
+    /// Child to parent, and on up to the root: someone needs a mark with a greater counter than
+    /// this before it can be taken (a seqno request, RFC 8966 §3.8.1.2).
+    #[n(8)]
+    Count(#[n(0)] u64),
+    /// Parent to child: I have lost my way to the root and look for another. All else that I told
+    /// stands; a mark says that it is over.
+    #[n(9)]
+    Starving,
+    /// Parent to child: there is room nearer the root.
+    #[n(10)]
+    Rise {
+        /// For whom: the child, or one of its children. None: for the deepest below.
+        #[n(0)]
+        node: Option<NodeId>,
+        /// Where.
+        #[n(1)]
+        to: Spot,
+    },
+}
+
+impl Spot {
+    fn check<T: Wire>(&self) -> Result<(), DecodeError> {
+        self.contact.check::<T>()?;
+        if self.free > 2 * MAX_FAN_OUT || self.proven > self.free {
+            return Err(DecodeError::invalid::<T>("a spot promises more than can be"));
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn check_spots<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
@@ -151,7 +220,7 @@ pub(crate) fn check_spots<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
         return Err(DecodeError::invalid::<T>("too many spots"));
     }
     for spot in spots {
-        spot.contact.check::<T>()?;
+        spot.check::<T>()?;
         if spot.free > MAX_FAN_OUT {
             return Err(DecodeError::invalid::<T>("a spot promises more than the largest fan-out"));
         }
@@ -159,14 +228,23 @@ pub(crate) fn check_spots<T: Wire>(spots: &[Spot]) -> Result<(), DecodeError> {
     Ok(())
 }
 
+fn check_wards<T: Wire>(places: &[Spot]) -> Result<(), DecodeError> {
+    if places.len() > MAX_WARDS {
+        return Err(DecodeError::invalid::<T>("too many standby places"));
+    }
+    places.iter().try_for_each(Spot::check::<T>)
+}
+
 impl Wire for Summary {
     const NAME: &'static str = "summary";
-    const MAX_LEN: usize = 2 * 1024;
+    const MAX_LEN: usize = 3 * 1024;
     fn check(&self) -> Result<(), DecodeError> {
         if self.size == 0 {
             return Err(DecodeError::invalid::<Self>("a subtree has at least one participant"));
         }
-        check_spots::<Self>(&self.spots)
+        check_spots::<Self>(&self.spots)?;
+        check_wards::<Self>(&self.wards)?;
+        self.climber.as_ref().map_or(Ok(()), |climber| climber.contact.check::<Self>())
     }
 }
 
@@ -176,7 +254,8 @@ impl Down {
             return Err(DecodeError::invalid::<T>("the path is too long"));
         }
         check_spots::<T>(&self.outside)?;
-        check_spots::<T>(&self.beside)
+        check_spots::<T>(&self.beside)?;
+        check_wards::<T>(&self.stand)
     }
 }
 
@@ -188,7 +267,8 @@ impl Wire for TreeMessage {
             Self::Attach { summary, .. } | Self::Summary(summary) => summary.check(),
             Self::Attached(down) | Self::Down(down) => down.check::<Self>(),
             Self::Refused { spots, .. } | Self::Leaving { spots } => check_spots::<Self>(spots),
-            Self::Mark(_) | Self::Detach => Ok(()),
+            Self::Rise { to, .. } => check_spots::<Self>(std::slice::from_ref(to)),
+            Self::Mark(_) | Self::Detach | Self::Count(_) | Self::Starving => Ok(()),
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) enum Command {
     AddTrack(GroupId, u32, TrackConfig),
     RemoveTrack(GroupId, u32),
     SetEdge(LinkId, bool),
+    SetFeeder(LinkId, bool),
     SetFed(GroupId, bool),
     Have(GroupId, oneshot::Sender<Vec<(u32, u64)>>),
     Resume(LinkId, Vec<(u32, u64)>),

@@ -17,6 +17,7 @@ pub struct Config {
     pub(super) audio_slots: u8,
     pub(super) video_slots: u8,
     pub(super) silence: Duration,
+    pub(super) feeder_silence: (Duration, Duration),
     pub(super) filler: Duration,
     pub(super) ring: RingLimits,
     pub(super) queue: QueueLimits,
@@ -33,7 +34,8 @@ impl Default for Config {
             audio_slots: 5,
             video_slots: 5,
             silence: Duration::from_millis(500),
-            filler: Duration::from_millis(100),
+            feeder_silence: (Duration::from_millis(60), Duration::from_millis(500)),
+            filler: Duration::from_millis(20),
             ring: RingLimits::default(),
             queue: QueueLimits::default(),
             pacing_floor: 4_000_000,
@@ -63,16 +65,29 @@ impl Config {
         self
     }
 
-    /// How long nothing may come over a tree edge before [`Event::Silent`](super::Event::Silent); by
-    /// default 500 ms. Less than three filler intervals makes it cry wolf.
+    /// How long nothing may come over a tree edge that does not feed this node before
+    /// [`Event::Silent`](super::Event::Silent); by default 500 ms, and never less than three intervals of the
+    /// other end's fillers. Less makes it cry wolf, more keeps the spots of children that are gone.
     pub fn silence(mut self, threshold: Duration) -> Self {
         self.silence = threshold;
         self
     }
 
-    /// How long an edge may be idle before it says so; by default 100 ms.
+    /// Bounds of the same for an edge that feeds this node ([`Engine::set_feeder`](super::Engine::set_feeder)); by
+    /// default 60 ms to 500 ms. In between it follows the longest pauses of late, 1.5 of them and a filler
+    /// interval, so that it stays at the lower bound on a quiet way. A lower `least` finds a dead relay sooner
+    /// and takes two lost fillers for one; a higher `most` bears worse ways, and everything above
+    /// is a gap that someone sees. `most` is never less than `least`.
+    pub fn feeder_silence(mut self, least: Duration, most: Duration) -> Self {
+        self.feeder_silence = (least, most.max(least));
+        self
+    }
+
+    /// How long an edge may be idle before it says so; by default 20 ms, towards the end that feeds this
+    /// node five times that. The other end is told, and waits for three of them at least. More finds dead
+    /// relays later; less costs processor time on every idle edge.
     pub fn filler(mut self, interval: Duration) -> Self {
-        self.filler = interval.max(Duration::from_millis(1));
+        self.filler = interval.clamp(Duration::from_millis(1), Duration::from_secs(1));
         self
     }
 

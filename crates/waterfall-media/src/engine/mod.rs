@@ -16,6 +16,7 @@ mod stats;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -59,8 +60,9 @@ pub enum Event {
         /// Its bytes, as sent.
         message: Bytes,
     },
-    /// Nothing at all came over a link for the silence threshold. Sent once until
-    /// [`Event::Heard`].
+    /// Nothing at all came over a link for the silence threshold ([`Config::silence`],
+    /// [`Config::feeder_silence`]; 3.5 s if it is no edge). Sent once until [`Event::Heard`]. Time in which this
+    /// process did not run does not count.
     Silent {
         /// Which link.
         link: LinkId,
@@ -76,6 +78,29 @@ pub enum Event {
         link: LinkId,
         /// Whether it is.
         fed: bool,
+    },
+    /// The other end of an edge says that it has packets, and that it is not behind with sending them, but
+    /// they never came, from nobody. Told at most once in five seconds for a link, and not for packets that the
+    /// other end lacks itself, or dropped because its queue was full: it says so.
+    Withheld {
+        /// Which link.
+        link: LinkId,
+        /// How many since it was last told.
+        packets: u64,
+    },
+    /// A group came to be fed over another link, two seconds ago. Not sent if the old link brought something new
+    /// within 300 ms after the new one had, nor for what local speakers publish.
+    Switched {
+        /// Which group.
+        group: GroupId,
+        /// The link over which its packets came before; it may be gone.
+        from: LinkId,
+        /// The link over which they come now.
+        to: LinkId,
+        /// From the last new packet over the old link to the first one over the new.
+        gap: Duration,
+        /// Packets that were missing then and have not come since.
+        lost: u64,
     },
     /// Someone cannot go on without a key frame of a local speaker's track. Sent at most once a second.
     KeyFrameWanted {
@@ -261,7 +286,15 @@ impl Engine {
         self.tell(Command::SetEdge(link, on));
     }
 
-    /// What the fillers of a group's links say: whether this node is itself being fed.
+    /// Says whether this node is fed over a link. While it is a tree edge too, its silence is noticed within
+    /// 60 ms on a quiet way ([`Config::feeder_silence`]); that of all other edges within 500 ms. May be said
+    /// before the link is an edge, and holds until it is said otherwise.
+    pub fn set_feeder(&self, link: LinkId, on: bool) {
+        self.tell(Command::SetFeeder(link, on));
+    }
+
+    /// What the fillers of a group's links say: whether this node is itself being fed. A change is told at once, and
+    /// again with each filler.
     pub fn set_fed(&self, group: GroupId, fed: bool) {
         self.tell(Command::SetFed(group, fed));
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
 use tokio::net::UdpSocket;
 
 use crate::link::Datagram;
@@ -148,6 +148,12 @@ impl Sockets {
                 }
             }
         }
+    }
+
+    /// Whether the system has datagrams that were not read yet. It is asked itself: what the runtime knows of
+    /// it is old when the machine is busy.
+    pub(super) fn has_unread(&self) -> bool {
+        self.sockets.iter().any(|socket| SockRef::from(&socket.io).peek_sender().is_ok())
     }
 
     /// Sends a datagram, or lets it wait.

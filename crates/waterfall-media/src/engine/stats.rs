@@ -78,6 +78,18 @@ pub struct LinkStats {
     pub lost: u64,
     /// Packets that the other end asked for again, repetitions included.
     pub nacked: u64,
+    /// Payload bytes per second that arrived at the other end in the last ten seconds, as far as it
+    /// asked for no more. What is sent while it is silent does not count.
+    pub delivered_rate: u64,
+    /// The share of packets, 0 to 1, that did not arrive there at first, in the same time.
+    pub loss: f64,
+    /// The pause that would be taken for silence now.
+    pub silence: Duration,
+    /// Pauses of an edge that feeds this node that were told as silence, and ended within the upper bound of
+    /// [`Config::feeder_silence`](super::Config::feeder_silence).
+    pub false_alarms: u64,
+    /// Whether the other end says that it is being fed; `None` before it said anything.
+    pub fed: Option<bool>,
     /// Control messages sent.
     pub messages_sent: u64,
     /// Control messages received.

@@ -81,6 +81,16 @@ impl Dedupe {
         Some((from..=highest).find(|&ctr| !self.is_set(ctr)).unwrap_or(highest.saturating_add(1)))
     }
 
+    /// How many counters from `first` to `last` have not been seen, as far back as is remembered.
+    pub(crate) fn missing(&self, first: u64, last: u64) -> u64 {
+        let Some(highest) = self.highest else {
+            return 0;
+        };
+        let from = first.max(self.begin).max(highest.saturating_sub(WINDOW - 1));
+        let holes = (from..=last.min(highest)).filter(|&ctr| !self.is_set(ctr)).count() as u64;
+        holes + last.saturating_sub(highest.max(first.saturating_sub(1)))
+    }
+
     fn first(&mut self, ctr: u64, now: Instant) -> Verdict {
         self.last_first = Some(now);
         let bit = ctr % WINDOW;
@@ -117,6 +127,12 @@ mod tests {
         assert_eq!(dedupe.first_missing(0), Some(1003));
         assert_eq!(dedupe.first_missing(1004), Some(1004));
         assert_eq!(dedupe.first_missing(1005), Some(1006));
+        assert_eq!(dedupe.missing(0, 1005), 2, "nothing below the first one was asked for");
+        assert_eq!(dedupe.missing(1003, 1003), 1);
+        assert_eq!(dedupe.missing(1004, 1010), 6);
+        assert_eq!(dedupe.missing(1008, 1010), 3);
+        assert_eq!(dedupe.missing(1000, 1002), 0);
+        assert_eq!(dedupe.missing(0, u64::MAX), u64::MAX - 1005 + 2);
     }
 
     #[test]
@@ -130,6 +146,7 @@ mod tests {
         assert_eq!(dedupe.accept(5, now), Verdict::OutOfRange);
         assert_eq!(dedupe.accept(4 * WINDOW, now), Verdict::First, "a jump within bounds");
         assert_eq!(dedupe.accept(3 * WINDOW + 1, now), Verdict::First, "skipped ones are still missing");
+        assert_eq!(dedupe.missing(0, 4 * WINDOW), WINDOW - 2, "what is forgotten is not counted");
     }
 
     #[test]

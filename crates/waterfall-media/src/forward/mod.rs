@@ -6,6 +6,7 @@ mod dedupe;
 pub mod identity;
 mod parked;
 mod ring;
+mod switch;
 mod track;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ use identity::Head;
 use parked::Parked;
 use ring::Ring;
 pub use ring::RingLimits;
+pub(crate) use switch::Switched;
+use switch::Switches;
 pub(crate) use track::{Source, Track};
 
 /// Most tracks of one group.
@@ -165,6 +168,7 @@ pub(crate) struct Group {
     order: u64,
     subscribers: Vec<(u32, Subscriber)>,
     parked: Parked,
+    switches: Switches,
 }
 
 impl Group {
@@ -176,6 +180,7 @@ impl Group {
             order: 0,
             subscribers: Vec::new(),
             parked: Parked::default(),
+            switches: Switches::default(),
         }
     }
 
@@ -255,11 +260,15 @@ impl Group {
             }
             return Accepted::UnknownKid;
         };
+        let change = track.changes_to(packet.from);
         match track.accept(packet, head, self.order, now) {
             Verdict::Duplicate => Accepted::Duplicate,
             Verdict::OutOfRange => Accepted::OutOfRange,
             Verdict::First => {
                 self.order += 1;
+                if let Some(link) = packet.from {
+                    self.switches.brought(link, head.kid, head.ctr, change, now);
+                }
                 self.subscribers.retain(|(kid, subscriber)| *kid != packet.kid || subscriber.deliver(packet));
                 Accepted::First
             }
@@ -283,12 +292,11 @@ impl Group {
         track.ask_key_frame(now).then_some(source)
     }
 
-    /// Drops what has become too old while nothing came.
-    pub(crate) fn tick(&mut self, now: Instant) {
+    /// Drops what has become too old while nothing came; tells the changes of way that are over.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Switched> {
         self.parked.expire(now);
-        for track in self.tracks.values_mut() {
-            track.ring.evict(now);
-        }
+        self.tracks.values_mut().for_each(|track| track.tick(now));
+        self.switches.settle(&self.tracks, now)
     }
 }
 

@@ -152,9 +152,10 @@ impl Ring {
         self.entries.iter().take(REORDER as usize).any(|entry| entry.head.ctr <= ctr)
     }
 
-    /// Lowest counter among the packets that came at `since` or later.
-    pub(crate) fn lowest_since(&self, since: Instant) -> Option<u64> {
-        (self.since(since)..self.end()).filter_map(|i| self.at(i)).map(|entry| entry.head.ctr).min()
+    /// Highest counter among the packets that came before `until`.
+    pub(crate) fn highest_before(&self, until: Instant) -> Option<u64> {
+        let old = self.entries.partition_point(|entry| entry.arrived < until);
+        self.entries.iter().take(old).map(|entry| entry.head.ctr).max()
     }
 
     /// Frames that begin in `range`.
@@ -229,6 +230,7 @@ mod tests {
         }
         assert_eq!(ring.index_from(7), 2);
         assert_eq!(ring.index_from(10), 5);
-        assert_eq!(ring.lowest_since(now), Some(5));
+        assert_eq!(ring.highest_before(now), None);
+        assert_eq!(ring.highest_before(now + Duration::from_millis(1)), Some(9));
     }
 }

@@ -10,8 +10,11 @@ use super::{Kind, LinkId, Packet, TrackConfig};
 /// A key frame is asked for at most once in this time.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Holes older than this before the newest packet are taken for given up, and not asked for again.
+/// Holes that were seen this long before the newest packet are taken for given up, and not asked for again.
 const GIVEN_UP: Duration = Duration::from_secs(2);
+/// Counters below the highest one in which the first missing packet is looked for when a track changes its
+/// way: some three seconds of a picture, and cheap.
+const LOOK_BACK: u64 = 1024;
 
 /// Where a track comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(crate) struct Track {
     pub(crate) source: Option<Source>,
     /// The highest counter that a neighbour has announced.
     pub(crate) announced: Option<u64>,
+    /// When it last had holes that may still be filled.
+    pub(crate) torn: Option<Instant>,
     dedupe: Dedupe,
     asked_key_frame: Option<Instant>,
 }
@@ -43,6 +48,7 @@ impl Track {
             meter: Meter::new(),
             source: None,
             announced: None,
+            torn: None,
             dedupe: Dedupe::new(),
             asked_key_frame: None,
         }
@@ -70,13 +76,38 @@ impl Track {
 
     /// The first counter not yet received; `None` before the first packet.
     pub(crate) fn next(&self) -> Option<u64> {
-        let highest = self.dedupe.highest()?;
         let newest = self.ring.end().checked_sub(1).and_then(|index| self.ring.at(index));
-        let floor = newest
-            .and_then(|entry| entry.arrived.checked_sub(GIVEN_UP))
-            .and_then(|since| self.ring.lowest_since(since))
-            .unwrap_or(highest);
+        // A hole shows when something above it comes: what lies below all that came before then is given up.
+        let floor = match newest {
+            Some(newest) => {
+                let until = newest.arrived.checked_sub(GIVEN_UP);
+                until.and_then(|until| self.ring.highest_before(until)).unwrap_or(0)
+            }
+            None => self.dedupe.highest()?,
+        };
         self.dedupe.first_missing(floor)
+    }
+
+    /// How many of the packets from `first` to `last` have not come.
+    pub(crate) fn missing(&self, first: u64, last: u64) -> u64 {
+        self.dedupe.missing(first, last)
+    }
+
+    /// Over which link it comes, and which of the last packets is the first one missing, if `over` is another.
+    pub(crate) fn changes_to(&self, over: Option<LinkId>) -> Option<(LinkId, u64)> {
+        let (Some(Source::Link(from)), Some(over)) = (self.source, over) else {
+            return None;
+        };
+        let floor = self.highest()?.saturating_sub(LOOK_BACK);
+        (from != over).then_some((from, self.dedupe.first_missing(floor)?))
+    }
+
+    /// Drops what has become too old, and looks for holes.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.ring.evict(now);
+        if self.next().zip(self.highest()).is_some_and(|(next, highest)| next <= highest) {
+            self.torn = Some(now);
+        }
     }
 
     /// Whether a key frame may be asked for now; counts as asked.
@@ -167,6 +198,14 @@ mod tests {
         assert_eq!(track.next(), Some(12));
         accept(&mut track, 14, start + 2 * GIVEN_UP);
         assert_eq!(track.next(), Some(15), "the hole at 12 is too old to ask for");
+        // After an interruption a packet comes whose forerunners were never missed before.
+        accept(&mut track, 20, start + 4 * GIVEN_UP);
+        assert_eq!(track.next(), Some(15), "they are not given up");
+        accept(&mut track, 16, start + 4 * GIVEN_UP);
+        assert_eq!(track.next(), Some(15));
+        accept(&mut track, 15, start + 4 * GIVEN_UP);
+        assert_eq!(track.next(), Some(17), "the first hole, not the last");
+        assert_eq!(track.missing(10, 20), 4);
         assert_eq!(accept(&mut track, 14, start), Verdict::Duplicate);
     }
 

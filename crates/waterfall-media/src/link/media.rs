@@ -108,6 +108,7 @@ impl Link {
         };
         let lost = sequences.iter().filter(|&&sequence| stream.report_lost(sequence)).count();
         self.estimate.lost(lost, now);
+        self.delivery.lost(lost, now);
     }
 
     /// Asks for a key frame of a track that comes over this link.
@@ -174,7 +175,7 @@ impl Link {
             let len = packet.payload.len();
             self.counters.media_packets_sent += 1;
             self.counters.media_bytes_sent += len as u64;
-            self.spent(len, now);
+            self.spent(len, false, now);
         }
     }
 
@@ -208,12 +209,16 @@ impl Link {
             let len = packet.payload.len();
             self.counters.repair_packets_sent += 1;
             self.counters.repair_bytes_sent += len as u64;
-            self.spent(len, now);
+            self.spent(len, true, now);
         }
     }
 
-    fn spent(&mut self, len: usize, now: Instant) {
+    fn spent(&mut self, len: usize, repair: bool, now: Instant) {
         self.pacer.spend(len);
+        // Nobody is known to take what is sent into silence.
+        if !self.hearing.is_silent() {
+            self.delivery.sent(len, repair, now);
+        }
         self.estimate.sent(len, now);
         self.sent = now;
         self.sent_since_filler = true;

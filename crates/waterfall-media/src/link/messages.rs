@@ -32,12 +32,16 @@ impl Link {
             self.counters.malformed += 1;
             return;
         };
-        self.remote_edge = filler.edge;
+        (self.remote_edge, self.remote_interval) = (filler.edge, filler.interval);
+        self.expect(now);
         if self.remote_fed.replace(filler.fed) != Some(filler.fed) {
             self.events.push_back(LinkEvent::Fed(filler.fed));
         }
         for row in filler.rows {
             self.tracker(row.slot).announced(row.last_sequence, now);
+            if self.edge && self.remote_edge {
+                self.ledger.claim(&row, group, now);
+            }
             if let Some(track) = group.tracks.get_mut(&row.kid) {
                 track.announced = track.announced.max(Some(row.highest));
             }

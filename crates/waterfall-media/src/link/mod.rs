@@ -3,19 +3,24 @@
 //! Nothing here touches a socket or reads a clock.
 
 mod counters;
+mod delivery;
 mod dtls;
 mod edge;
+mod figures;
 mod filler;
 mod ice;
+mod ledger;
 mod media;
 mod messages;
 mod nack;
 mod pacer;
 mod queue;
+mod repeats;
 mod replay;
 mod rtp;
 mod sctp;
 mod session;
+mod silence;
 mod slots;
 mod transport;
 mod upkeep;
@@ -29,7 +34,9 @@ use rtc::shared::error::Error;
 
 use crate::forward::{Group, GroupId, LinkId};
 pub(crate) use counters::Counters;
+use delivery::Delivery;
 pub(crate) use dtls::Identity;
+use ledger::Ledger;
 use nack::Tracker;
 use pacer::{Estimate, Pacer};
 use queue::Queue;
@@ -37,6 +44,7 @@ pub use queue::QueueLimits;
 pub(crate) use queue::{Backlog, Overflow};
 pub use sctp::MAX_MESSAGE;
 pub use session::{Candidate, CandidateKind, MAX_CANDIDATES, Session, SessionError};
+use silence::Hearing;
 use slots::{Slot, Slots};
 pub(crate) use transport::{Datagram, End};
 use transport::{Incoming, Transport};
@@ -57,7 +65,10 @@ const MAX_REPAIRS: usize = 512;
 pub(crate) struct LinkConfig {
     pub(crate) audio_slots: u8,
     pub(crate) video_slots: u8,
+    /// Silence of an edge that does not feed this node.
     pub(crate) silence: Duration,
+    /// Bounds of the silence of one that does.
+    pub(crate) feeder_silence: (Duration, Duration),
     pub(crate) filler: Duration,
     pub(crate) queue: QueueLimits,
     /// Bytes per second that a link may send whatever the stream's rate.
@@ -72,6 +83,8 @@ pub(crate) enum LinkEvent {
     Silent,
     Heard,
     Fed(bool),
+    /// So many packets were claimed, asked for and never sent.
+    Withheld(u64),
     Overflow(Overflow),
     KeyFrameWanted(u32),
 }
@@ -104,20 +117,27 @@ pub(crate) struct Link {
     pacer: Pacer,
     estimate: Estimate,
     unsent: Vec<Bytes>,
+    delivery: Delivery,
+    ledger: Ledger,
     edge: bool,
+    /// Whether this node is fed over it.
+    feeder: bool,
     remote_edge: bool,
     remote_fed: Option<bool>,
+    /// How often the other end fills its pauses.
+    remote_interval: Duration,
     resume: Option<Vec<(u32, u64)>>,
     up: bool,
     offerer: bool,
     deadline: Instant,
     edge_since: Instant,
-    heard: Instant,
+    hearing: Hearing,
     alive: Instant,
-    silent: bool,
     sent: Instant,
     filled: Instant,
     sent_since_filler: bool,
+    /// The other end is to be told something at once.
+    news: bool,
     upkeep: Instant,
     /// Set while the pacer or the socket holds packets back.
     held: Option<Instant>,
@@ -153,20 +173,24 @@ impl Link {
             pacer: Pacer::new(config.pacing_floor),
             estimate: Estimate::new(),
             unsent: Vec::new(),
+            delivery: Delivery::new(now),
+            ledger: Ledger::default(),
             edge: false,
+            feeder: false,
             remote_edge: false,
             remote_fed: None,
+            remote_interval: STANDBY_FILLER,
             resume: None,
             up: false,
             offerer: true,
             deadline: now + OFFER_LIFETIME,
             edge_since: now,
-            heard: now,
+            hearing: Hearing::new(config.feeder_silence, now),
             alive: now,
-            silent: false,
             sent: now,
             filled: now,
             sent_since_filler: false,
+            news: false,
             upkeep: now,
             held: None,
             rtt: None,
@@ -234,22 +258,6 @@ impl Link {
         self.transport.addresses()
     }
 
-    pub(crate) fn rtt(&self) -> Option<Duration> {
-        self.rtt
-    }
-
-    pub(crate) fn lost(&self) -> u64 {
-        self.trackers.values().map(Tracker::given_up).sum()
-    }
-
-    pub(crate) fn estimate(&self) -> Option<u64> {
-        self.estimate.rate()
-    }
-
-    pub(crate) fn backlog(&self, group: &Group, now: Instant) -> Backlog {
-        self.queue.backlog(group, now)
-    }
-
     /// Why it has to be closed, once it has to.
     pub(crate) fn end(&self, now: Instant) -> Option<String> {
         if let Some(reason) = &self.failed {
@@ -306,20 +314,13 @@ impl Link {
         Outcome { genuine, new }
     }
 
-    fn hear(&mut self, now: Instant) {
-        self.heard = now;
-        if std::mem::take(&mut self.silent) {
-            self.events.push_back(LinkEvent::Heard);
-        }
-    }
-
     fn go_up(&mut self, now: Instant) {
         self.up = true;
-        (self.heard, self.alive, self.edge_since) = (now, now, now);
-        // The first upkeep sends a filler, so that the other end learns at once whether this is an edge.
-        self.upkeep = now;
-        self.filled = now.checked_sub(STANDBY_FILLER).unwrap_or(now);
-        self.sent = self.filled;
+        (self.alive, self.edge_since, self.upkeep) = (now, now, now);
+        self.hearing.hear(now);
+        self.expect(now);
+        // The other end learns at once whether this is an edge.
+        self.news = true;
         self.events.push_back(LinkEvent::Up);
         for message in std::mem::take(&mut self.unsent) {
             self.send(now, message);

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// Bytes that may go at once: well below the receive buffer that Linux gives a socket by default.
 const BURST: f64 = 64_000.0;
+/// How much time's worth of bytes may go at once where a burst would do harm.
+const CALM: Duration = Duration::from_millis(20);
 
 /// A token bucket.
 #[derive(Debug)]
@@ -33,6 +35,11 @@ impl Pacer {
     /// Notes bytes sent. The bucket may go below zero by one packet.
     pub(crate) fn spend(&mut self, bytes: usize) {
         self.tokens -= bytes as f64;
+    }
+
+    /// Gives up what was saved for a burst.
+    pub(crate) fn calm(&mut self) {
+        self.tokens = self.tokens.min(self.rate * CALM.as_secs_f64());
     }
 
     /// When sending is allowed again.
@@ -143,6 +150,22 @@ mod tests {
         }
         let took = now - start;
         assert!(took > Duration::from_millis(990) && took < Duration::from_millis(1010), "{took:?}");
+    }
+
+    #[test]
+    fn a_calm_pacer_keeps_its_rate_from_the_start() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(100_000);
+        assert!(pacer.allows(start));
+        pacer.calm();
+        let mut sent = 0;
+        for ms in 0..1_000 {
+            while pacer.allows(start + Duration::from_millis(ms)) {
+                pacer.spend(1_000);
+                sent += 1;
+            }
+        }
+        assert!((100..=103).contains(&sent), "{sent} kilobytes in a second");
     }
 
     #[test]

@@ -16,6 +16,15 @@ const REORDER: u64 = 256;
 /// Sound that is kept when a queue overflows.
 const KEPT_AUDIO: Duration = Duration::from_millis(200);
 
+/// A track whose oldest waiting packet is older than this is behind, ...
+const LATE: Duration = Duration::from_secs(1);
+/// ... and so it is for as long after it was, or after some of it was dropped. The other end looks for what
+/// it misses with less delay.
+const BEHIND: Duration = Duration::from_secs(8);
+
+/// What was asked for by a RESUME has been sent when no more than this waits.
+const CAUGHT_UP: Duration = Duration::from_millis(50);
+
 /// How much may wait, beyond what a RESUME or a late joiner's start makes wait at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
@@ -71,6 +80,8 @@ struct Cursor {
     lowest: u64,
     /// Set while nothing may be sent before a key frame begins: where the search for it goes on.
     awaiting_key_frame: Option<u64>,
+    /// When some of the track was last dropped, skipped or late.
+    behind: Option<Instant>,
 }
 
 /// The packet that is to be sent next.
@@ -89,15 +100,28 @@ pub(crate) struct Queue {
     patience: QueueLimits,
     cursors: BTreeMap<u32, Cursor>,
     flowing: bool,
+    /// Set while what a RESUME asked for is being sent.
+    catching_up: bool,
 }
 
 impl Queue {
     pub(crate) fn new(link: LinkId, limits: QueueLimits) -> Self {
-        Self { link, limits, patience: limits, cursors: BTreeMap::new(), flowing: false }
+        Self { link, limits, patience: limits, cursors: BTreeMap::new(), flowing: false, catching_up: false }
     }
 
     pub(crate) fn is_flowing(&self) -> bool {
         self.flowing
+    }
+
+    /// Whether packets that a RESUME asked for are still being sent.
+    pub(crate) fn is_catching_up(&self) -> bool {
+        self.catching_up
+    }
+
+    /// Whether some of a track is not, or much later, sent over this link.
+    pub(crate) fn is_behind(&self, kid: u32, now: Instant) -> bool {
+        let behind = |cursor: &Cursor| cursor.behind.is_some_and(|at| now.saturating_duration_since(at) < BEHIND);
+        self.cursors.get(&kid).is_none_or(behind)
     }
 
     /// Begins, or begins anew: each track from what the other end has, unnamed ones at the last key
@@ -114,13 +138,16 @@ impl Queue {
                 Some(&next) => (kid, resumed(track, next)),
                 None => (kid, joined(track, sound)),
             })
+            .map(|(kid, cursor)| (kid, Cursor { behind: Some(now), ..cursor }))
             .collect();
-        self.patience = self.backlog(group, now).beyond(&self.limits);
+        let backlog = self.backlog(group, now);
+        self.patience = backlog.beyond(&self.limits);
+        self.catching_up = !named.is_empty() && backlog.packets > 0;
     }
 
     /// Ends: nothing waits any more.
     pub(crate) fn end(&mut self) {
-        self.flowing = false;
+        (self.flowing, self.catching_up) = (false, false);
         self.cursors.clear();
     }
 
@@ -133,7 +160,7 @@ impl Queue {
             // All that is there of a track that is new here is new to the other end.
             let next = track.ring.start();
             let awaiting_key_frame = track.is_video().then_some(next);
-            self.cursors.entry(kid).or_insert(Cursor { next, lowest: 0, awaiting_key_frame });
+            self.cursors.entry(kid).or_insert(Cursor { next, lowest: 0, awaiting_key_frame, behind: None });
         }
     }
 
@@ -188,6 +215,7 @@ impl Queue {
     /// Drops frames up to the next key frame if too much waits, or if the ring dropped some already.
     pub(crate) fn check(&mut self, group: &Group, now: Instant) -> Vec<Overflow> {
         let mut dropped = Vec::new();
+        self.note_who_is_behind(group, now);
         for (&kid, cursor) in &mut self.cursors {
             if let Some(track) = group.tracks.get(&kid)
                 && cursor.awaiting_key_frame.is_none()
@@ -199,6 +227,7 @@ impl Queue {
             }
         }
         let backlog = self.backlog(group, now);
+        self.catching_up &= backlog.time > CAUGHT_UP;
         if backlog.exceeds(&self.patience) {
             for (&kid, cursor) in &mut self.cursors {
                 let Some(track) = group.tracks.get(&kid).filter(|_| cursor.awaiting_key_frame.is_none()) else {
@@ -218,6 +247,20 @@ impl Queue {
             self.patience.packets = self.patience.packets.min(now_fair.packets);
         }
         dropped
+    }
+
+    fn note_who_is_behind(&mut self, group: &Group, now: Instant) {
+        for (kid, cursor) in &mut self.cursors {
+            let Some(track) = group.tracks.get(kid) else {
+                continue;
+            };
+            let oldest = track.ring.at(cursor.next.max(track.ring.start()));
+            let late = oldest.is_some_and(|oldest| now.saturating_duration_since(oldest.arrived) > LATE);
+            if late || cursor.awaiting_key_frame.is_some() || cursor.next < track.ring.start() {
+                cursor.behind = Some(now);
+            }
+            cursor.behind = cursor.behind.max(track.torn);
+        }
     }
 }
 
@@ -262,6 +305,9 @@ impl Cursor {
             }
         };
         self.next = to;
+        if to > from {
+            self.behind = Some(now);
+        }
         Overflow { kid, frames: track.ring.frames(from..to), packets: to - from }
     }
 }
@@ -271,16 +317,16 @@ fn resumed(track: &Track, next: u64) -> Cursor {
     let from = track.ring.index_from(next);
     let complete = track.ring.reaches_back_to(next) || track.highest().is_none_or(|highest| next > highest);
     if complete || !track.is_video() {
-        return Cursor { next: from, lowest: next, awaiting_key_frame: None };
+        return Cursor { next: from, lowest: next, awaiting_key_frame: None, behind: None };
     }
     // Something in between is gone, so that only a key frame helps: the first one there is.
-    Cursor { next: from, lowest: next, awaiting_key_frame: Some(from) }
+    Cursor { next: from, lowest: next, awaiting_key_frame: Some(from), behind: None }
 }
 
 /// A track of which the other end has nothing.
 fn joined(track: &Track, sound: SoundStart) -> Cursor {
     if !track.is_video() {
-        return Cursor { next: sound.index(&track.ring), lowest: 0, awaiting_key_frame: None };
+        return Cursor { next: sound.index(&track.ring), lowest: 0, awaiting_key_frame: None, behind: None };
     }
     match track.ring.key_frame() {
         Some(next) => {
@@ -290,9 +336,12 @@ fn joined(track: &Track, sound: SoundStart) -> Cursor {
                 .map(|entry| entry.head.ctr)
                 .next_back()
                 .unwrap_or(0);
-            Cursor { next, lowest, awaiting_key_frame: None }
+            Cursor { next, lowest, awaiting_key_frame: None, behind: None }
         }
-        None => Cursor { next: track.ring.end(), lowest: 0, awaiting_key_frame: Some(track.ring.start()) },
+        None => {
+            let awaiting_key_frame = Some(track.ring.start());
+            Cursor { next: track.ring.end(), lowest: 0, awaiting_key_frame, behind: None }
+        }
     }
 }
 

@@ -138,3 +138,62 @@ fn tracks_come_and_go() {
     queue.follow(&group);
     assert_eq!(drain(&mut queue, &group), [(3, 0), (AUDIO, 0)], "one that is added again begins anew");
 }
+
+#[test]
+fn it_catches_up_until_what_waits_is_young() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut group = group();
+    for n in 0..40 {
+        push(&mut group, VIDEO, n, n == 0, Some(PARENT), at(25 * n));
+        push(&mut group, AUDIO, n, false, Some(PARENT), at(25 * n));
+    }
+    let mut queue = Queue::new(CHILD, QueueLimits::default());
+    queue.begin(&group, &[], at(1_000));
+    assert!(!queue.is_catching_up(), "a late joiner is served as fast as it goes");
+    queue.begin(&group, &[(VIDEO, 30), (AUDIO, 20)], at(1_000));
+    assert!(queue.is_catching_up());
+    queue.check(&group, at(1_000));
+    let mut sent = Vec::new();
+    while queue.is_catching_up() {
+        let next = queue.next(&group).unwrap();
+        queue.sent(next);
+        sent.push(group.tracks[&next.kid].ring.at(next.index).unwrap().order);
+        queue.check(&group, at(1_000));
+    }
+    assert!(sent.is_sorted(), "oldest first, whatever the track: {sent:?}");
+    assert_eq!(sent.len(), 26, "all but the two newest of each");
+    queue.begin(&group, &[(VIDEO, 40), (AUDIO, 40)], at(1_000));
+    assert!(!queue.is_catching_up(), "nothing is missing");
+}
+
+#[test]
+fn a_track_is_behind_for_a_while_after_any_trouble() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut group = group();
+    let mut queue = Queue::new(CHILD, QueueLimits::default());
+    push(&mut group, VIDEO, 0, true, Some(PARENT), start);
+    queue.begin(&group, &[], start);
+    let mut ctr = 0;
+    let mut run = |queue: &mut Queue, group: &mut Group, from: u64, to: u64, sends: bool| {
+        for ms in (from..to).step_by(50) {
+            ctr += 1;
+            push(group, VIDEO, ctr, false, Some(PARENT), at(ms));
+            if sends {
+                drain(queue, group);
+            }
+            queue.check(group, at(ms));
+        }
+    };
+    assert!(queue.is_behind(VIDEO, start), "a beginning leaves things out");
+    run(&mut queue, &mut group, 50, 8_100, true);
+    assert!(!queue.is_behind(VIDEO, at(8_100)));
+    run(&mut queue, &mut group, 8_100, 9_900, false);
+    assert!(queue.is_behind(VIDEO, at(9_900)), "packets wait for more than a second");
+    run(&mut queue, &mut group, 9_900, 18_500, true);
+    assert!(!queue.is_behind(VIDEO, at(18_500)));
+    run(&mut queue, &mut group, 18_500, 21_500, false);
+    assert!(queue.is_behind(VIDEO, at(21_500)), "some were dropped");
+    assert!(queue.is_behind(77, start), "of a track that is not sent nothing is promised");
+}

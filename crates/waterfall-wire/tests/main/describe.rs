@@ -3,8 +3,8 @@
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use waterfall_wire::{
-    Address, Answer, Ask, AskBody, Candidate, Catalogue, Certified, Charter, Contact, Doorbell, Down, Entry, Have,
-    Header, KeyChunk, Mark, NodeId, NodeRecord, Offer, Owner, Recipients, Reply, ReplyBody, Ring, RoomEvent,
+    Address, Answer, Ask, AskBody, Candidate, Catalogue, Certified, Charter, Climber, Contact, Doorbell, Down, Entry,
+    Have, Header, KeyChunk, Mark, NodeId, NodeRecord, Offer, Owner, Recipients, Reply, ReplyBody, Ring, RoomEvent,
     RoomEventBody, Routed, Session, Speakers, Spot, Summary, Ticket, Track, TreeMessage,
 };
 
@@ -53,7 +53,7 @@ impl Describe for Contact {
 
 impl Describe for Spot {
     fn describe(&self) -> Value {
-        json!({ "contact": self.contact.describe(), "depth": self.depth, "free": self.free })
+        json!({ "contact": self.contact.describe(), "depth": self.depth, "free": self.free, "proven": self.proven })
     }
 }
 
@@ -65,7 +65,16 @@ impl Describe for Mark {
 
 impl Describe for Summary {
     fn describe(&self) -> Value {
-        json!({ "size": self.size, "height": self.height, "spots": self.spots.describe() })
+        json!({
+            "size": self.size, "height": self.height, "spots": self.spots.describe(), "open": self.open,
+            "wards": self.wards.describe(),             "strength": self.strength, "climber": self.climber.describe(),
+        })
+    }
+}
+
+impl Describe for Climber {
+    fn describe(&self) -> Value {
+        json!({ "contact": self.contact.describe(), "strength": self.strength, "size": self.size })
     }
 }
 
@@ -73,7 +82,7 @@ impl Describe for Down {
     fn describe(&self) -> Value {
         json!({
             "mark": self.mark.describe(), "path": self.path.describe(), "starving": self.starving,
-            "outside": self.outside.describe(), "beside": self.beside.describe(),
+            "outside": self.outside.describe(), "beside": self.beside.describe(), "stand": self.stand.describe(),
         })
     }
 }
@@ -93,6 +102,9 @@ impl Describe for TreeMessage {
             Self::Mark(mark) => json!({ "Mark": mark.describe() }),
             Self::Leaving { spots } => json!({ "Leaving": { "spots": spots.describe() } }),
             Self::Detach => json!("Detach"),
+            Self::Count(above) => json!({ "Count": above }),
+            Self::Starving => json!("Starving"),
+            Self::Rise { node, to } => json!({ "Rise": { "node": node.describe(), "to": to.describe() } }),
         }
     }
 }

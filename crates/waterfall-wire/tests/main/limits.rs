@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use waterfall_wire::{
-    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
-    Ctr, DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter,
-    LinkMessage, MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE,
-    MAX_CONTACT_LEN, MAX_FAN_OUT, MAX_PATH, MAX_RINGS, MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark,
-    NodeRecord, Offer, Owner, Recipients, RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEventBody, RouteId,
-    Routed, Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
+    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Climber, Codec,
+    Contact, Ctr, DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid,
+    Letter, LinkMessage, MAX_ADDRESS_LEN, MAX_ADDRESSES, MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION,
+    MAX_CHUNK_MESSAGE, MAX_CONTACT_LEN, MAX_FAN_OUT, MAX_PATH, MAX_RINGS, MAX_SPEAKERS, MAX_SPOTS,
+    MAX_TRACKS_PER_SPEAKER, MAX_WARDS, Mark, NodeRecord, Offer, Owner, Recipients, RecordKind, Refusal, Reply,
+    ReplyBody, Ring, Role, RoomEventBody, RouteId, Routed, Session, Signed, Speakers, Spot, Summary, Ticket, Track,
+    TreeMessage, UnixMillis, Wire, decode, encode,
 };
 
 use crate::samples::{
@@ -30,11 +31,24 @@ fn largest_contact() -> Contact {
 }
 
 fn largest_spots() -> Vec<Spot> {
-    vec![Spot { contact: largest_contact(), depth: u16::MAX, free: MAX_FAN_OUT }; MAX_SPOTS]
+    vec![Spot { contact: largest_contact(), depth: u16::MAX, free: MAX_FAN_OUT, proven: MAX_FAN_OUT }; MAX_SPOTS]
+}
+
+fn largest_wards() -> Vec<Spot> {
+    let most = 2 * MAX_FAN_OUT;
+    vec![Spot { contact: largest_contact(), depth: u16::MAX, free: most, proven: most }; MAX_WARDS]
 }
 
 fn largest_summary() -> Summary {
-    Summary { size: u32::MAX, height: u16::MAX, spots: largest_spots() }
+    Summary {
+        size: u32::MAX,
+        height: u16::MAX,
+        spots: largest_spots(),
+        open: u32::MAX,
+        wards: largest_wards(),
+        strength: u16::MAX,
+        climber: Some(Climber { contact: largest_contact(), strength: u16::MAX, size: u32::MAX }),
+    }
 }
 
 fn largest_charter() -> Charter {
@@ -126,6 +140,7 @@ fn largest_down() -> Down {
         starving: true,
         outside: largest_spots(),
         beside: largest_spots(),
+        stand: largest_wards(),
     }
 }
 
@@ -141,7 +156,8 @@ fn the_largest_messages_fit() {
     assert_fits(&largest_summary());
     let attach = TreeMessage::Attach { role: Role::Standby, advertised: Some(MARK), summary: largest_summary() };
     let refused = TreeMessage::Refused { reason: Refusal::Denied, spots: largest_spots() };
-    for message in [attach, refused, TreeMessage::Attached(largest_down()), TreeMessage::Down(largest_down())] {
+    let rise = TreeMessage::Rise { node: Some(node(1)), to: largest_spots()[0].clone() };
+    for message in [attach, refused, TreeMessage::Attached(largest_down()), TreeMessage::Down(largest_down()), rise] {
         assert_fits(&message);
         assert_fits(&LinkMessage::Tree(message));
     }
@@ -287,7 +303,7 @@ fn contacts_keep_their_limits_wherever_they_are() {
     ];
     for (addresses, expected) in contacts {
         let contact = Contact { addresses, ..contact(1) };
-        let spot = Spot { contact: contact.clone(), depth: 1, free: 1 };
+        let spot = Spot { contact: contact.clone(), depth: 1, free: 1, proven: 0 };
         let spots = vec![spot];
         let down = Down { path: vec![], outside: spots.clone(), ..largest_down() };
         let beside = Down { path: vec![], beside: spots.clone(), ..largest_down() };
@@ -355,12 +371,21 @@ fn fingerprints_have_20_or_32_bytes() {
 
 #[test]
 fn spots_keep_their_limits() {
-    let nine = vec![Spot { contact: contact(1), depth: 1, free: 1 }; MAX_SPOTS + 1];
+    let nine = vec![Spot { contact: contact(1), depth: 1, free: 1, proven: 0 }; MAX_SPOTS + 1];
     assert_eq!(refusal(Summary { spots: nine.clone(), ..summary() }), "too many spots");
     assert_eq!(refusal(NodeRecord { spots: nine, ..node_record() }), "too many spots");
-    let generous = vec![Spot { contact: contact(1), depth: 1, free: MAX_FAN_OUT + 1 }];
+    let generous = vec![Spot { contact: contact(1), depth: 1, free: MAX_FAN_OUT + 1, proven: 0 }];
     let expected = "a spot promises more than the largest fan-out";
+    assert_eq!(refusal(TreeMessage::Rise { node: None, to: generous[0].clone() }), expected);
     assert_eq!(refusal(TreeMessage::Leaving { spots: generous }), expected);
+    let boastful = Spot { contact: contact(1), depth: 1, free: 1, proven: 2 };
+    assert_eq!(refusal(TreeMessage::Rise { node: None, to: boastful }), "a spot promises more than can be");
+    let five = vec![Spot { contact: contact(1), depth: 1, free: 1, proven: 1 }; MAX_WARDS + 1];
+    assert_eq!(refusal(Summary { wards: five.clone(), ..summary() }), "too many standby places");
+    let down = Down { path: vec![], stand: five, ..largest_down() };
+    assert_eq!(refusal(TreeMessage::Down(down)), "too many standby places");
+    let most = Spot { contact: contact(1), depth: 1, free: 2 * MAX_FAN_OUT + 1, proven: 1 };
+    assert_eq!(refusal(Summary { wards: vec![most], ..summary() }), "a spot promises more than can be");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use waterfall_wire::{
-    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
-    DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter, LetterKind,
-    LinkMessage, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION, Recipients, RecordKind, Refusal, Reply,
-    ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session, Signed, SigningKey, Speakers,
-    Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
+    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Climber, Codec,
+    Contact, DecodeError, Doorbell, Down, Entry, Envelope, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter,
+    LetterKind, LinkMessage, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION, Recipients, RecordKind, Refusal,
+    Reply, ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed, Session, Signed, SigningKey,
+    Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis, Wire, decode, encode,
 };
 
 use crate::describe::{Describe, hex};
@@ -80,7 +80,7 @@ pub(crate) fn contact(n: u8) -> Contact {
 }
 
 pub(crate) fn spot(n: u8) -> Spot {
-    Spot { contact: contact(n), depth: u16::from(n), free: 4 }
+    Spot { contact: contact(n), depth: u16::from(n), free: 4, proven: 3 }
 }
 
 pub(crate) fn charter() -> Charter {
@@ -228,7 +228,15 @@ pub(crate) fn ticket() -> Ticket {
 }
 
 pub(crate) fn summary() -> Summary {
-    Summary { size: 21, height: 2, spots: vec![spot(3), spot(4)] }
+    Summary {
+        size: 21,
+        height: 2,
+        spots: vec![spot(3), spot(4)],
+        open: 9,
+        wards: vec![spot(7)],
+        strength: 50,
+        climber: Some(Climber { contact: contact(8), strength: 40, size: 5 }),
+    }
 }
 
 pub(crate) fn down() -> Down {
@@ -238,6 +246,7 @@ pub(crate) fn down() -> Down {
         starving: false,
         outside: vec![spot(5)],
         beside: vec![spot(6)],
+        stand: vec![spot(7)],
     }
 }
 
@@ -322,16 +331,22 @@ fn calls() -> Vec<Kind> {
 
 fn tree_messages() -> Vec<Case> {
     let attach = |advertised| TreeMessage::Attach { role: Role::Child, advertised, summary: summary() };
+    let leaf = Summary { wards: vec![], climber: None, strength: 0, ..summary() };
     vec![
         plain("attach", attach(Some(Mark { counter: 70_000, depth: 2 }))),
         plain("first attach", attach(None)),
         plain("attached", TreeMessage::Attached(down())),
         plain("refused", TreeMessage::Refused { reason: Refusal::NotFeasible, spots: vec![spot(3)] }),
         plain("summary", TreeMessage::Summary(summary())),
+        plain("summary of a leaf", TreeMessage::Summary(leaf)),
         plain("down", TreeMessage::Down(Down { starving: true, ..down() })),
         plain("mark", TreeMessage::Mark(Mark { counter: u64::MAX, depth: 0 })),
         plain("leaving", TreeMessage::Leaving { spots: vec![spot(3)] }),
         plain("detach", TreeMessage::Detach),
+        plain("count", TreeMessage::Count(70_001)),
+        plain("starving", TreeMessage::Starving),
+        plain("rise of a grandchild", TreeMessage::Rise { node: Some(node(8)), to: spot(3) }),
+        plain("rise of the deepest", TreeMessage::Rise { node: None, to: spot(3) }),
     ]
 }
 

@@ -6,12 +6,12 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use waterfall_wire::{
-    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Codec, Contact,
-    Doorbell, Down, Entry, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter, LetterKind, LinkMessage,
+    AccessKind, Address, Answer, Ask, AskBody, Candidate, CandidateKind, Catalogue, Certified, Charter, Climber, Codec,
+    Contact, Doorbell, Down, Entry, Epoch, Fingerprint, Have, Header, KeyChunk, Kid, Letter, LetterKind, LinkMessage,
     MAX_CANDIDATES, MAX_CERTIFICATE, MAX_CERTIFICATION, MAX_CHUNK_MESSAGE, MAX_FAN_OUT, MAX_PATH, MAX_RINGS,
-    MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, Mark, NodeId, NodeRecord, Offer, Owner, PROTOCOL_VERSION,
-    Recipients, RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId, RouteId, Routed,
-    Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis,
+    MAX_SPEAKERS, MAX_SPOTS, MAX_TRACKS_PER_SPEAKER, MAX_WARDS, Mark, NodeId, NodeRecord, Offer, Owner,
+    PROTOCOL_VERSION, Recipients, RecordKind, Refusal, Reply, ReplyBody, Ring, Role, RoomEvent, RoomEventBody, RoomId,
+    RouteId, Routed, Session, Signed, Speakers, Spot, Summary, Ticket, Track, TreeMessage, UnixMillis,
 };
 
 use crate::samples::key;
@@ -54,7 +54,12 @@ pub(crate) fn contact() -> impl Strategy<Value = Contact> {
 }
 
 pub(crate) fn spot() -> impl Strategy<Value = Spot> {
-    (contact(), any::<u16>(), 0..=MAX_FAN_OUT).prop_map(|(contact, depth, free)| Spot { contact, depth, free })
+    (contact(), any::<u16>(), 0..=MAX_FAN_OUT, 0..=MAX_FAN_OUT).prop_map(|(contact, depth, free, proven)| Spot {
+        contact,
+        depth,
+        free,
+        proven: proven.min(free),
+    })
 }
 
 fn spots() -> impl Strategy<Value = Vec<Spot>> {
@@ -66,12 +71,29 @@ fn mark() -> impl Strategy<Value = Mark> {
 }
 
 pub(crate) fn summary() -> impl Strategy<Value = Summary> {
-    (1..=u32::MAX, any::<u16>(), spots()).prop_map(|(size, height, spots)| Summary { size, height, spots })
+    let climber = (contact(), any::<u16>(), any::<u32>());
+    let climber = climber.prop_map(|(contact, strength, size)| Climber { contact, strength, size });
+    (1..=u32::MAX, any::<u16>(), spots(), any::<u32>(), wards(), any::<u16>(), option::of(climber)).prop_map(
+        |(size, height, spots, open, wards, strength, climber)| Summary {
+            size,
+            height,
+            spots,
+            open,
+            wards,
+            strength,
+            climber,
+        },
+    )
+}
+
+fn wards() -> impl Strategy<Value = Vec<Spot>> {
+    vec(spot(), 0..=MAX_WARDS)
 }
 
 fn down() -> impl Strategy<Value = Down> {
-    (mark(), nodes(MAX_PATH), any::<bool>(), spots(), spots())
-        .prop_map(|(mark, path, starving, outside, beside)| Down { mark, path, starving, outside, beside })
+    (mark(), nodes(MAX_PATH), any::<bool>(), spots(), spots(), wards()).prop_map(
+        |(mark, path, starving, outside, beside, stand)| Down { mark, path, starving, outside, beside, stand },
+    )
 }
 
 pub(crate) fn tree_message() -> impl Strategy<Value = TreeMessage> {
@@ -88,6 +110,9 @@ pub(crate) fn tree_message() -> impl Strategy<Value = TreeMessage> {
         mark().prop_map(TreeMessage::Mark),
         spots().prop_map(|spots| TreeMessage::Leaving { spots }),
         Just(TreeMessage::Detach),
+        any::<u64>().prop_map(TreeMessage::Count),
+        Just(TreeMessage::Starving),
+        (option::of(node()), spot()).prop_map(|(node, to)| TreeMessage::Rise { node, to }),
     ]
 }
 

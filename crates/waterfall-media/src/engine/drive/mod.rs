@@ -1,6 +1,7 @@
 //! The task that owns sockets, links and groups.
 
 mod calls;
+mod events;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,15 +24,16 @@ use super::{Event, StartError};
 use crate::forward::identity::Head;
 use crate::forward::{Accepted, Group, GroupId, LinkId, Packet, Source, TrackConfig};
 use crate::link::{Identity, Link, LinkConfig, LinkEvent};
+use events::push_event;
 
 /// Datagrams read from one socket, and packets and commands taken, before others get their turn.
 const BATCH: usize = 64;
 /// Events that wait in the driver before links are no longer asked for messages.
 const RELUCTANT: usize = 256;
-/// Events that wait in the driver before those that can be missed are dropped.
-const OVERFULL: usize = 4096;
 /// How often old packets are looked for.
 const TICK: Duration = Duration::from_secs(1);
+/// A timer that is this late says that the machine is busy; the timers' own grain is a millisecond.
+const OVERSLEPT: Duration = Duration::from_millis(4);
 
 pub(super) struct Driver {
     config: Config,
@@ -52,6 +54,9 @@ pub(super) struct Driver {
     /// Groups that got packets since their links were last serviced.
     grown: BTreeSet<GroupId>,
     tick: Instant,
+    /// When this task last looked at the clock, and when it wanted to next.
+    looked: Instant,
+    due: Instant,
 }
 
 /// What woke the driver.
@@ -79,6 +84,7 @@ impl Driver {
             audio_slots: config.audio_slots,
             video_slots: config.video_slots,
             silence: config.silence,
+            feeder_silence: config.feeder_silence,
             filler: config.filler,
             queue: config.queue,
             pacing_floor: config.pacing_floor,
@@ -100,6 +106,8 @@ impl Driver {
             touched: BTreeSet::new(),
             grown: BTreeSet::new(),
             tick: Instant::now() + TICK,
+            looked: Instant::now(),
+            due: Instant::now() + TICK,
         })
     }
 
@@ -118,6 +126,7 @@ impl Driver {
                 Wake::Other => {}
             }
             let now = Instant::now();
+            self.note_sleep(now);
             self.take_batch(now);
             self.sockets.drain();
             self.read_sockets(now, &mut buffer);
@@ -128,7 +137,9 @@ impl Driver {
     }
 
     async fn wait(&mut self) -> Wake {
-        let due = self.links.values().map(Link::due).fold(self.tick, Instant::min);
+        let looked = self.looked;
+        let due = self.links.values().map(|link| link.due(looked)).fold(self.tick, Instant::min);
+        self.due = due;
         let sockets = &self.sockets;
         let full = self.outbox.len();
         tokio::select! {
@@ -138,6 +149,16 @@ impl Driver {
             Some(published) = self.published.recv() => Wake::Published(published),
             _ = self.events.reserve(), if full > 0 && !self.events.is_closed() => Wake::Other,
             () = sleep_until(due.into()) => Wake::Other,
+        }
+    }
+
+    /// A task that wakes late has missed what was said meanwhile, and so, perhaps, has whoever else runs on this
+    /// machine: that is no silence of theirs.
+    fn note_sleep(&mut self, now: Instant) {
+        let slept = now.saturating_duration_since(self.due.max(self.looked));
+        self.looked = now;
+        if slept >= OVERSLEPT {
+            self.links.values_mut().for_each(|link| link.excuse(slept, now));
         }
     }
 
@@ -193,7 +214,12 @@ impl Driver {
                     link.set_edge(on, group, now);
                 }
             }
-            Command::SetFed(id, fed) => self.group(id).fed = fed,
+            Command::SetFeeder(link, on) => {
+                if let Some((link, _)) = self.link_and_group(link) {
+                    link.set_feeder(on, now);
+                }
+            }
+            Command::SetFed(id, fed) => self.set_fed(id, fed),
             Command::Have(id, reply) => {
                 drop(reply.send(self.groups.get(&id).map(Group::have).unwrap_or_default()));
             }
@@ -205,6 +231,15 @@ impl Driver {
             Command::AskKeyFrame(group, kid) => self.ask_key_frame(group, kid, now),
             Command::Subscribe(id, kid, subscriber) => self.group(id).subscribe(kid, subscriber),
             Command::Stats(reply) => drop(reply.send(self.stats(now))),
+        }
+    }
+
+    fn set_fed(&mut self, id: GroupId, fed: bool) {
+        if std::mem::replace(&mut self.group(id).fed, fed) != fed {
+            for link in self.links.values_mut().filter(|link| link.group == id) {
+                link.tell_news();
+                self.touched.insert(link.id);
+            }
         }
     }
 
@@ -291,12 +326,15 @@ impl Driver {
         let mut ended = Vec::new();
         for (id, link) in &mut self.links {
             let concerned = self.touched.contains(id)
-                || link.due() <= now
+                || link.due(now) <= now
                 || (link.is_flowing() && self.grown.contains(&link.group));
             let Some(group) = self.groups.get_mut(&link.group).filter(|_| concerned) else {
                 continue;
             };
             link.fetch(now, group, room);
+            if link.seems_silent(now) && self.sockets.has_unread() {
+                link.look_again(now);
+            }
             let blocked = link.addresses().is_some_and(|(local, _)| self.sockets.is_blocked(local));
             link.service(now, group, blocked);
             while let Some(datagram) = link.poll_write() {
@@ -323,7 +361,14 @@ impl Driver {
         }
         if self.tick <= now {
             self.tick = now + TICK;
-            self.groups.values_mut().for_each(|group| group.tick(now));
+            let switched: Vec<_> = self
+                .groups
+                .iter_mut()
+                .flat_map(|(&id, group)| group.tick(now).into_iter().map(move |s| (id, s)))
+                .collect();
+            for (group, switched) in switched {
+                self.tell_switch(group, switched);
+            }
         }
     }
 
@@ -341,20 +386,6 @@ impl Driver {
             None => {}
         }
     }
-
-    fn deliver_events(&mut self) {
-        while let Some(event) = self.outbox.pop_front() {
-            match self.events.try_send(event) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(event)) => {
-                    self.outbox.push_front(event);
-                    return;
-                }
-                // Nobody listens any more.
-                Err(mpsc::error::TrySendError::Closed(_)) => self.outbox.clear(),
-            }
-        }
-    }
 }
 
 fn bind_error((address, source): (SocketAddr, io::Error)) -> StartError {
@@ -362,24 +393,5 @@ fn bind_error((address, source): (SocketAddr, io::Error)) -> StartError {
         io::ErrorKind::AddrInUse => StartError::PortInUse(address),
         io::ErrorKind::AddrNotAvailable => StartError::NoSuchAddress(address.ip()),
         _ => StartError::Socket { address, source },
-    }
-}
-
-/// Queues an event for the reader; those that can be missed are, if it does not read.
-fn push_event(outbox: &mut VecDeque<Event>, link: LinkId, event: LinkEvent) {
-    let event = match event {
-        LinkEvent::Up => Event::LinkUp { link },
-        LinkEvent::Message(message) => Event::Message { link, message },
-        LinkEvent::Silent => Event::Silent { link },
-        LinkEvent::Heard => Event::Heard { link },
-        LinkEvent::Fed(fed) => Event::Fed { link, fed },
-        LinkEvent::Overflow(overflow) => {
-            Event::QueueOverflow { link, kid: overflow.kid, frames: overflow.frames, packets: overflow.packets }
-        }
-        LinkEvent::KeyFrameWanted(_) => return,
-    };
-    let vital = matches!(event, Event::LinkUp { .. } | Event::Message { .. });
-    if vital || outbox.len() < OVERFULL {
-        outbox.push_back(event);
     }
 }

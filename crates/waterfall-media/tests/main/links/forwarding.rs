@@ -15,6 +15,7 @@ const STORM: Weather = Weather {
     delay: Duration::from_millis(2),
     jitter: Duration::from_millis(12),
     rate: 0,
+    sieve: 0,
 };
 
 #[tokio::test]

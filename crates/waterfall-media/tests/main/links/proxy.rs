@@ -24,6 +24,24 @@ pub(super) struct Weather {
     pub(super) jitter: Duration,
     /// Bytes per second beyond which datagrams are lost; 0: no limit.
     pub(super) rate: u64,
+    /// Of media one packet in so many is lost for good: repairs are, too; 0: none.
+    pub(super) sieve: u16,
+}
+
+impl Weather {
+    fn sifts(&self, datagram: &[u8]) -> bool {
+        let &[0x80, kind, s0, s1, ..] = datagram else {
+            return false;
+        };
+        if self.sieve == 0 || (192..=223).contains(&kind) {
+            return false;
+        }
+        // Payload types without the marker: retransmissions, and what is sent first.
+        match kind & 0x7f {
+            97 | 112 => true,
+            _ => u16::from_be_bytes([s0, s1]).is_multiple_of(self.sieve),
+        }
+    }
 }
 
 struct State {
@@ -141,7 +159,7 @@ async fn carry(from: Arc<UdpSocket>, through: Arc<UdpSocket>, state: Arc<State>,
         let Ok((len, _)) = from.recv_from(&mut buffer).await else { continue };
         let Some(to) = to() else { continue };
         let weather = *state.weather.lock().unwrap();
-        if !state.passes(&weather, len) {
+        if weather.sifts(&buffer[..len]) || !state.passes(&weather, len) {
             continue;
         }
         if len > 0 && state.random(1000) < weather.corruption {

@@ -3,21 +3,17 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use waterfall_tree::{Config, Input, Output, State, Timestamp, Tree};
-use waterfall_wire::{Down, Mark, NodeId, Refusal, Role, Spot, Summary, TreeMessage};
+use waterfall_tree::{Config, Input, Output, State, Timestamp, Tree, WARDS_PER_CHILD};
+use waterfall_wire::{Climber, Down, Mark, NodeId, Refusal, Role, Spot, Summary, TreeMessage};
 
-use crate::world::{World, cases, config, contact, for_seeds, id};
+use crate::world::{World, cases, config, contact, for_seeds, id, summary};
 
 fn outputs(tree: &mut Tree) -> Vec<Output> {
     std::iter::from_fn(|| Some(tree.poll_output()).filter(|output| !matches!(output, Output::Timeout(_)))).collect()
 }
 
 fn spot(at: usize, depth: u16, free: u8) -> Spot {
-    Spot { contact: contact(at), depth, free }
-}
-
-fn summary(size: u32, height: u16, spots: Vec<Spot>) -> Summary {
-    Summary { size, height, spots }
+    Spot { contact: contact(at), depth, free, proven: 0 }
 }
 
 fn down(counter: u64, path: &[usize]) -> Down {
@@ -27,7 +23,9 @@ fn down(counter: u64, path: &[usize]) -> Down {
         path: path.iter().map(|at| id(*at)).collect(),
         starving: false,
         outside: Vec::new(),
-        beside: Vec::new(),
+        // Whom a child is told of first is the parent itself.
+        beside: vec![spot(*path.last().unwrap(), depth, 0)],
+        stand: Vec::new(),
     }
 }
 
@@ -65,6 +63,9 @@ fn every_message() -> Vec<TreeMessage> {
         TreeMessage::Mark(Mark { counter: 900, depth: 0 }),
         TreeMessage::Leaving { spots: vec![spot(9, 0, 64)] },
         TreeMessage::Detach,
+        TreeMessage::Count(900),
+        TreeMessage::Starving,
+        TreeMessage::Rise { node: None, to: spot(9, 0, 1) },
     ]
 }
 
@@ -84,14 +85,14 @@ fn whoever_is_no_neighbour_changes_nothing() {
 #[test]
 fn a_child_cannot_speak_as_a_parent_nor_a_parent_as_a_child() {
     let mut tree = relay();
-    for message in [1, 4, 5].map(|n| every_message()[n].clone()) {
+    for message in [1, 4, 5, 9, 10].map(|n| every_message()[n].clone()) {
         tree.handle(at(1), Input::Received { from: id(3), message });
     }
-    for message in [0, 3, 7].map(|n| every_message()[n].clone()) {
+    for message in [0, 3, 7, 8].map(|n| every_message()[n].clone()) {
         tree.handle(at(1), Input::Received { from: id(1), message });
     }
     assert_eq!(outputs(&mut tree), []);
-    assert_eq!(tree.status().rejected, 6);
+    assert_eq!(tree.status().rejected, 9);
 }
 
 #[test]
@@ -166,10 +167,24 @@ fn a_request_that_could_close_a_loop_is_held_until_the_counter_is_newer() {
 }
 
 #[test]
-fn a_standby_is_refused_politely() {
+fn wards_are_bounded_and_learn_no_plan() {
     let mut tree = relay();
-    tree.handle(at(1), Input::Called { from: id(8), role: Role::Standby, advertised: None });
-    assert!(matches!(outputs(&mut tree)[..], [Output::Refuse { reason: Refusal::Full, .. }]));
+    for node in 20..40 {
+        tree.handle(at(1), Input::Called { from: id(node), role: Role::Standby, advertised: None });
+        tree.handle(at(1), Input::LinkUp { peer: id(node) });
+        let message = TreeMessage::Attach { role: Role::Standby, advertised: None, summary: summary(1, 0, Vec::new()) };
+        tree.handle(at(1), Input::Received { from: id(node), message });
+    }
+    assert_eq!(tree.status().wards.len(), 2 * usize::from(WARDS_PER_CHILD));
+    let said = outputs(&mut tree);
+    let refused = said.iter().filter(|o| matches!(o, Output::Refuse { reason: Refusal::Full, .. })).count();
+    assert_eq!(refused, 16);
+    assert!(said.iter().all(|output| match output {
+        Output::Send { message: TreeMessage::Attached(down), .. } =>
+            down.outside.is_empty() && down.beside.is_empty() && down.path.len() == 3,
+        Output::Feed { .. } => false,
+        _ => true,
+    }));
 }
 
 #[test]
@@ -230,12 +245,30 @@ fn any_mark() -> impl Strategy<Value = Mark> {
 }
 
 fn any_down() -> impl Strategy<Value = Down> {
-    (any_mark(), prop::collection::vec(any_node(), 0..6), any::<bool>(), any_spots(), any_spots())
-        .prop_map(|(mark, path, starving, outside, beside)| Down { mark, path, starving, outside, beside })
+    (any_mark(), prop::collection::vec(any_node(), 0..6), any::<bool>(), any_spots(), any_spots(), any_spots())
+        .prop_map(|(mark, path, starving, outside, beside, stand)| Down {
+            mark,
+            path,
+            starving,
+            outside,
+            beside,
+            stand,
+        })
 }
 
 fn any_summary() -> impl Strategy<Value = Summary> {
-    (any::<u32>(), any::<u16>(), any_spots()).prop_map(|(size, height, spots)| Summary { size, height, spots })
+    let climber = (0usize..12, any::<u16>(), any::<u32>());
+    let climber = climber.prop_map(|(at, strength, size)| Climber { contact: contact(at), strength, size });
+    (any::<u32>(), any::<u16>(), any_spots(), any::<u32>(), any_spots(), any::<u16>(), prop::option::of(climber))
+        .prop_map(|(size, height, spots, open, wards, strength, climber)| Summary {
+            size,
+            height,
+            spots,
+            open,
+            wards,
+            strength,
+            climber,
+        })
 }
 
 fn any_role() -> impl Strategy<Value = Role> {
@@ -253,6 +286,10 @@ fn any_message() -> impl Strategy<Value = TreeMessage> {
         any_mark().prop_map(TreeMessage::Mark),
         any_spots().prop_map(|spots| TreeMessage::Leaving { spots }),
         Just(TreeMessage::Detach),
+        any_mark().prop_map(|mark| TreeMessage::Count(mark.counter)),
+        Just(TreeMessage::Starving),
+        (prop::option::of(any_node()), any_spots())
+            .prop_filter_map("no spot", |(node, to)| Some(TreeMessage::Rise { node, to: to.into_iter().next()? })),
     ]
 }
 
@@ -270,6 +307,10 @@ fn any_input() -> impl Strategy<Value = Input> {
         8 => (any_node(), any_message()).prop_map(|(from, message)| Input::Received { from, message }),
         1 => any_node().prop_map(|peer| Input::Silent { peer }),
         1 => any_node().prop_map(|peer| Input::Heard { peer }),
+        1 => any_node().prop_map(|peer| Input::Withheld { peer }),
+        1 => any_node().prop_map(|peer| Input::Congested { peer }),
+        1 => (0u8..5).prop_map(Input::FanOut),
+        1 => any_node().prop_map(Input::Root),
     ]
 }
 

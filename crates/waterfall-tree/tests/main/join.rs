@@ -10,8 +10,8 @@ fn twenty_four_at_once_make_three_full_tiers() {
             let pause = world.random(3) as u64;
             world.run(pause);
         }
-        let took = world.until("all are attached", 5_000, World::is_connected);
-        assert_eq!(world.shape(), [1, 4, 16, 4], "after {took} ms");
+        world.until("all are attached", 5_000, World::is_connected);
+        world.until("the tree is flat", 60_000, |world| world.shape() == [1, 4, 16, 4]);
     });
 }
 
@@ -25,7 +25,8 @@ fn one_after_the_other_make_three_full_tiers() {
             world.run(pause);
         }
         world.until("all are attached", 3_000, World::is_connected);
-        assert_eq!(world.shape(), [1, 4, 16, 4]);
+        // Those who came too close after each other to know may be one too deep, for a while.
+        world.until("the tree is flat", 60_000, |world| world.shape() == [1, 4, 16, 4]);
     });
 }
 
@@ -73,7 +74,7 @@ fn leaves_that_came_first_do_not_close_the_room() {
         world.until("the others are attached", 30_000, World::is_connected);
         world.run(10_000);
         assert!(world.is_connected());
-        assert!(world.status(0).children.len() <= 3);
+        world.until("nobody is over", 10_000, |world| world.status(0).children.len() <= 3);
     });
 }
 

@@ -1,0 +1,113 @@
+//! From counters to figures.
+
+use super::{Effort, Joins, Kind, Report, RootLoad, Shape, TrafficReport, Viewing};
+use crate::traffic::{FILLER_OVERHEAD, MESSAGE_OVERHEAD};
+use crate::usage::Usage;
+use crate::world::World;
+
+const MS: f64 = 1e-3;
+/// Fillers of the media engine: 3 bytes and 15 for each slot in use (sound and picture); on a busy edge each fifth
+/// interval of 20 ms down, each interval up where nothing else goes; on standby links one a second each way.
+const DOWN: (f64, f64) = (33.0, 10.0);
+const UP: (f64, f64) = (3.0, 50.0);
+const STANDBY: (f64, f64) = (18.0, 2.0);
+/// Gossip keeps 6 neighbours and tells them of itself once a second in about 60 bytes.
+const GOSSIP_BITS: f64 = 6.0 * 60.0 * 8.0;
+
+impl Report {
+    /// Of a run that is over.
+    pub(crate) fn of(world: &World, scenario: &str, nodes: u32, usage: Usage) -> Self {
+        let stretch = world.stretches();
+        let last = world.tally.samples.last().copied();
+        let measured_from = world.plan().measured_from as f64 / 1e6;
+        let worst = world.tally.samples.iter().filter(|s| s.seconds >= measured_from).map(|s| s.height).max();
+        let curve =
+            |points: Vec<(u64, f64)>| points.into_iter().map(|(value, share)| (value as f64 * MS, share)).collect();
+        Self {
+            scenario: scenario.to_owned(),
+            strategy: world.options.strategy,
+            seed: world.options.seed,
+            nodes,
+            present: world.present,
+            simulated_seconds: world.now as f64 / 1e6,
+            measured_seconds: world.window().map_or(0.0, |window| (world.now - window.since) as f64 / 1e6),
+            joins: Joins {
+                attached_ms: world.tally.attach.percentiles(MS),
+                first_packet_ms: world.tally.first_packet.percentiles(MS),
+                calls: world.tally.calls_per_join.percentiles(1.0),
+            },
+            viewing: viewing(world),
+            tree: Shape {
+                height: last.map_or(0, |sample| sample.height),
+                worst_height: worst.unwrap_or(0),
+                optimal_height: world.optimal_height(),
+                mean_depth: last.map_or(0.0, |sample| sample.mean_depth),
+                stretch: stretch.percentiles(MS),
+                standby_share: f64::from(world.with_standby()) / f64::from(world.present.saturating_sub(1).max(1)),
+            },
+            traffic: traffic(world),
+            root: RootLoad {
+                calls: world.tally.root_calls,
+                busiest_second: world.tally.root_calls_busiest_second,
+                probes: world.tally.root_probes,
+            },
+            run: Effort { usage, events: world.events, digest: format!("{:016x}", world.log.digest()) },
+            violations: world.violations,
+            failures: world.failures.clone(),
+            samples: world.tally.samples.clone(),
+            gap_curve: curve(world.tally.survived.cumulative()),
+            stretch_curve: curve(stretch.cumulative()),
+        }
+    }
+}
+
+fn viewing(world: &World) -> Viewing {
+    let tally = &world.tally;
+    let window = world.window();
+    let (moves, presence) = window
+        .map_or((tally.moves, tally.presence), |window| (tally.moves - window.moves, tally.presence - window.presence));
+    let hours = presence as f64 / 3.6e9;
+    Viewing {
+        gap_per_lost_ancestor_ms: tally.survived.percentiles(MS),
+        gaps_ms: tally.gaps.percentiles(MS),
+        gaps_excused: tally.excused,
+        frames_lost: tally.lost_frames,
+        packets_lost: tally.lost_packets,
+        losses: tally.losers,
+        parents_lost: tally.parents_lost,
+        moves_per_participant_hour: if hours > 0.0 { moves as f64 / hours } else { 0.0 },
+        unserved: tally.unserved,
+    }
+}
+
+fn traffic(world: &World) -> TrafficReport {
+    let tally = &world.tally;
+    let window = world.window();
+    let traffic = window.map_or_else(|| tally.traffic.clone(), |window| tally.traffic.since(&window.traffic));
+    let since = |now: u128, then: fn(&crate::world::Window) -> u128| (now - window.map_or(0, then)) as f64 / 1e6;
+    let presence = since(tally.presence, |w| w.presence).max(1.0);
+    let edges = since(tally.edges, |w| w.edges) / presence;
+    let standbys = since(tally.standbys, |w| w.standbys) / presence;
+    let bits = |bytes: u64| bytes as f64 * 8.0 / presence;
+    let total = traffic.total();
+    let fillers = [(edges, DOWN), (edges, UP), (standbys, STANDBY)];
+    let fill = |extra: f64| fillers.iter().map(|(links, (bytes, rate))| links * rate * (bytes + extra) * 8.0).sum();
+    let kind = |(kind, count): (&'static str, crate::traffic::Count)| Kind {
+        kind,
+        per_second: count.messages as f64 / presence,
+        bits: bits(count.bytes),
+    };
+    TrafficReport {
+        link_control: bits(total.bytes),
+        link_control_on_the_wire: bits(total.bytes + total.messages * MESSAGE_OVERHEAD),
+        fillers: fill(0.0),
+        fillers_on_the_wire: fill(FILLER_OVERHEAD as f64),
+        dht: bits(tally.dht_bytes - window.map_or(0, |window| window.dht_bytes)),
+        signalling: bits(tally.signal_bytes - window.map_or(0, |window| window.signal_bytes)),
+        gossip: GOSSIP_BITS * 5.0 / f64::from(world.present.max(1)),
+        busiest_participant: tally.busiest_bits,
+        dht_puts: tally.puts,
+        dht_gets: tally.gets,
+        kinds: traffic.by_kind().map(kind).collect(),
+    }
+}

@@ -1,0 +1,381 @@
+//! What goes wrong: processes that die, freeze and thaw; networks that part and heal; a root that comes back.
+
+use waterfall_tree::Input;
+
+use super::link::{CALLEE, CALLER, LinkRef};
+use super::{Event, Life, World};
+use crate::ident;
+use crate::media::{Timeline, timeline::Piece};
+use crate::noise;
+use crate::scenario::{Fault, Pick};
+
+/// A relay with media sends something at least so often on an edge; with fillers at 20 ms and a packet each 10 ms it
+/// is the latter.
+const EDGE_INTERVAL: u64 = crate::media::PACKET;
+/// Fillers on other links, and the silence that is noticed there, as in the media engine.
+const STANDBY_FILLER: u64 = 1_000_000;
+const STANDBY_SILENCE: u64 = 3_000_000;
+/// A link on which nothing came for so long is closed, as in the media engine.
+const DEAD: u64 = 15_000_000;
+/// Data channels that were cut off send again after up to so long (SCTP's timer backs off).
+const RETRANSMIT: u64 = 1_000_000;
+/// Short outages of single links are exponential with this mean: a radio that stalls.
+const OUTAGE: f64 = 150_000.0;
+/// A root that starts again counts on from far above what it ever counted.
+const COUNTER_LEAP: u64 = 1_000_000_000;
+
+impl World {
+    pub(crate) fn fault(&mut self, fault: &Fault) {
+        match *fault {
+            Fault::Kill(pick) => {
+                let victims = self.pick(pick);
+                self.kill(&victims);
+            }
+            Fault::Leave(pick) => {
+                for node in self.pick(pick) {
+                    self.input(node, Input::Leave);
+                }
+            }
+            Fault::Freeze { pick, micros } => {
+                for node in self.pick(pick) {
+                    self.freeze(node, micros);
+                }
+            }
+            Fault::RootRestarts { after } => {
+                self.no_source = Some((self.now, self.now + after));
+                self.kill(&[self.root]);
+                self.queue.push(self.now + after, Event::RootReturns);
+            }
+            Fault::Partition { micros } => self.part(micros),
+        }
+    }
+
+    /// Participants that are there and meet a description.
+    fn pick(&mut self, pick: Pick) -> Vec<u32> {
+        let root = self.root;
+        let mut all: Vec<u32> =
+            (0..self.nodes.len() as u32).filter(|n| *n != root && self.nodes[*n as usize].is_present()).collect();
+        match pick {
+            Pick::Share(share) => {
+                self.jitter.shuffle(&mut all);
+                all.truncate((all.len() as f64 * share).round() as usize);
+                all.sort_unstable();
+            }
+            Pick::FirstTier => all.retain(|node| self.nodes[*node as usize].parent == Some(root)),
+            Pick::OneOfFirstTier => {
+                all.retain(|node| {
+                    let node = &self.nodes[*node as usize];
+                    node.parent == Some(root) && node.children > 0
+                });
+                self.jitter.shuffle(&mut all);
+                all.truncate(1);
+            }
+            Pick::OneRelay => {
+                all.retain(|node| self.nodes[*node as usize].children > 0);
+                self.jitter.shuffle(&mut all);
+                all.truncate(1);
+            }
+        }
+        all
+    }
+
+    /// Processes end without a word, all at one instant.
+    pub(crate) fn kill(&mut self, victims: &[u32]) {
+        for &node in victims {
+            self.expose_below(node);
+        }
+        for &node in victims {
+            self.look(node);
+            self.end_stream(node);
+            for link in self.links_of(node) {
+                self.stop_serving(node, link);
+                self.fall_silent(link, node);
+                self.abandon(link, node);
+            }
+            self.bury(node, Life::Dead);
+        }
+    }
+
+    fn links_of(&self, node: u32) -> Vec<LinkRef> {
+        let of = |slot: u32| self.links.get(slot).map(|link| LinkRef { slot, serial: link.serial });
+        self.nodes[node as usize].links.iter().filter_map(|(_, slot)| of(*slot)).collect()
+    }
+
+    fn stop_serving(&mut self, node: u32, at: LinkRef) {
+        let Some(link) = self.link_mut(at) else { return };
+        if link.ends[CALLEE] == node {
+            self.stop_feed(at);
+        } else {
+            link.feed = None;
+        }
+    }
+
+    /// The end of someone who is no more; the other end does not know yet.
+    fn abandon(&mut self, at: LinkRef, node: u32) {
+        let Some(link) = self.link_mut(at) else { return };
+        let end = link.end(node);
+        link.open[end] = false;
+        link.feeding[end] = false;
+        if link.open == [false, false] {
+            let held = std::mem::take(&mut link.held);
+            for parcel in held {
+                self.parcels.take(parcel);
+            }
+            self.links.take(at.slot);
+        }
+    }
+
+    /// What a participant was is dropped; its number stays.
+    fn bury(&mut self, node: u32, life: Life) {
+        let dead = &mut self.nodes[node as usize];
+        dead.who = None;
+        dead.links = smallvec::SmallVec::new();
+        dead.life = life;
+        dead.frozen = None;
+        dead.children = 0;
+        (dead.wake, dead.pending) = (u64::MAX, u64::MAX);
+        // Its children still get what it had sent.
+        self.present -= 1;
+    }
+
+    /// A gap that someone dies in counts as long as it was.
+    fn end_stream(&mut self, node: u32) {
+        let now = self.now;
+        if node == self.root {
+            let value = self.nodes[node as usize].line.value(now);
+            self.nodes[node as usize].line.replace(now + 1, &[Piece { at: now + 1, value, slope: 0 }]);
+            return;
+        }
+        let mut notices: Vec<crate::media::watch::Notice> = Vec::new();
+        self.nodes[node as usize].watch.exposed = u64::MAX;
+        self.nodes[node as usize].watch.finish(now, |notice| notices.push(notice));
+        for notice in notices {
+            self.noticed(node, notice);
+        }
+    }
+
+    /// A participant has left in order.
+    pub(crate) fn gone(&mut self, node: u32) {
+        self.look(node);
+        self.end_stream(node);
+        for link in self.links_of(node) {
+            let peer = self.link(link).map(|link| link.other(node));
+            if let Some(peer) = peer {
+                self.hang_up(node, peer);
+            }
+        }
+        self.bury(node, Life::Left);
+    }
+
+    /// From now on nothing comes from this end of a link: when will the other notice?
+    fn fall_silent(&mut self, at: LinkRef, quiet: u32) {
+        let Some(link) = self.link(at).filter(|link| link.up) else { return };
+        let end = 1 - link.end(quiet);
+        let (strict, delay) = (link.is_edge(), link.delay);
+        let chance = noise::of(self.options.seed ^ 0x511e, u64::from(at.serial), self.now);
+        let (interval, threshold) = if strict {
+            let (least, spread) = self.options.strategy.detection();
+            let adapted = noise::mix(u64::from(at.serial)) % (spread + 1);
+            (EDGE_INTERVAL, least + adapted)
+        } else {
+            (STANDBY_FILLER, STANDBY_SILENCE)
+        };
+        let last_heard = self.now.saturating_sub(chance % interval) + delay;
+        let noticed = (last_heard + threshold).max(self.now);
+        self.queue.push(noticed, Event::Silent { link: at, end: end as u8 });
+        self.queue.push(last_heard + DEAD, Event::Dead { link: at, end: end as u8 });
+    }
+
+    /// A link that was idle is used from now on: that nothing comes is noticed soon, but not before an answer could
+    /// have come.
+    pub(crate) fn hurry(&mut self, at: LinkRef, end: usize) {
+        let Some(link) = self.link(at).filter(|link| link.up && !link.silent[end]) else { return };
+        let (least, spread) = self.options.strategy.detection();
+        let noticed = self.now + 2 * link.delay + least + noise::mix(u64::from(at.serial)) % (spread + 1);
+        if self.is_quiet(at, end as u8) {
+            self.queue.push(noticed, Event::Silent { link: at, end: end as u8 });
+        }
+    }
+
+    fn is_quiet(&self, at: LinkRef, end: u8) -> bool {
+        self.link(at).is_some_and(|link| {
+            let other = &self.nodes[link.ends[1 - usize::from(end)] as usize];
+            link.open[usize::from(end)] && (link.cut || !link.open[1 - usize::from(end)] || !other.is_running())
+        })
+    }
+
+    pub(crate) fn silent(&mut self, at: LinkRef, end: u8) {
+        if !self.is_quiet(at, end) {
+            return;
+        }
+        let Some(link) = self.link_mut(at).filter(|link| link.up && !link.silent[usize::from(end)]) else { return };
+        link.silent[usize::from(end)] = true;
+        let (node, peer) = (link.ends[usize::from(end)], link.ends[1 - usize::from(end)]);
+        if !self.hold_if_frozen(node, Event::Silent { link: at, end }) {
+            self.input(node, Input::Silent { peer: ident::id(peer) });
+        }
+    }
+
+    pub(crate) fn dead(&mut self, at: LinkRef, end: u8) {
+        let Some(link) = self.link(at).filter(|link| link.silent[usize::from(end)]) else { return };
+        let (node, peer) = (link.ends[usize::from(end)], link.ends[1 - usize::from(end)]);
+        if self.is_quiet(at, end) && self.nodes[node as usize].is_running() {
+            self.close_end(at, node);
+            self.input(node, Input::LinkDown { peer: ident::id(peer) });
+        }
+    }
+
+    pub(crate) fn heard(&mut self, at: LinkRef, end: u8) {
+        let end = usize::from(end);
+        let Some(link) = self.link_mut(at).filter(|link| link.silent[end] && link.open[end]) else { return };
+        link.silent[end] = false;
+        let (node, peer) = (link.ends[end], link.ends[1 - end]);
+        if !self.hold_if_frozen(node, Event::Heard { link: at, end: end as u8 }) {
+            self.input(node, Input::Heard { peer: ident::id(peer) });
+        }
+    }
+
+    /// The other end of a link speaks again.
+    fn speak_again(&mut self, at: LinkRef, speaker: u32) {
+        let Some(link) = self.link(at).filter(|link| link.up) else { return };
+        let (end, delay) = (1 - link.end(speaker), link.delay);
+        self.queue.push(self.now + delay, Event::Heard { link: at, end: end as u8 });
+    }
+
+    fn freeze(&mut self, node: u32, micros: u64) {
+        self.expose_below(node);
+        self.stop_line(node);
+        self.nodes[node as usize].frozen = Some(Vec::new());
+        for link in self.links_of(node) {
+            self.fall_silent(link, node);
+        }
+        self.queue.push(self.now + micros, Event::Thaw(node));
+    }
+
+    pub(crate) fn thaw(&mut self, node: u32) {
+        let Some(held) = self.nodes[node as usize].frozen.take() else { return };
+        for event in held {
+            if let Event::Wake(node) = event {
+                self.nodes[node as usize].pending = self.now;
+            }
+            self.queue.push(self.now, event);
+        }
+        for link in self.links_of(node) {
+            self.speak_again(link, node);
+        }
+        self.resume_line(node);
+    }
+
+    /// Whether a partition is between the two.
+    pub(crate) fn is_cut(&self, a: u32, b: u32) -> bool {
+        self.parted && self.side(a) != self.side(b)
+    }
+
+    /// East and west.
+    fn side(&self, node: u32) -> bool {
+        node != self.root && self.nodes[node as usize].person.at.0 > 25.0
+    }
+
+    fn part(&mut self, micros: u64) {
+        self.parted = true;
+        self.no_source = Some((self.now, self.now + micros));
+        self.queue.push(self.now + micros, Event::Heal);
+        for node in 0..self.nodes.len() as u32 {
+            for link in self.links_of(node) {
+                let ends = self.link(link).map_or([node; 2], |link| link.ends);
+                if ends[CALLEE] == node && self.is_cut(ends[0], ends[1]) {
+                    self.expose_from(ends[CALLER]);
+                    self.cut(link);
+                }
+            }
+        }
+    }
+
+    /// A participant and all below it have lost their way.
+    fn expose_from(&mut self, node: u32) {
+        if self.nodes[node as usize].expose(self.now) {
+            self.expose_below(node);
+        }
+    }
+
+    /// Nothing gets through a link in either direction.
+    fn cut(&mut self, at: LinkRef) {
+        let Some(link) = self.link_mut(at).filter(|link| link.up && !link.cut) else { return };
+        link.cut = true;
+        let ends = link.ends;
+        self.stop_feed(at);
+        for node in ends {
+            self.fall_silent(at, node);
+        }
+    }
+
+    /// Everything gets through again, what was held back first.
+    pub(crate) fn mend(&mut self, at: LinkRef) {
+        let now = self.now;
+        let backoff = self.jitter.below(RETRANSMIT);
+        let Some(link) = self.link_mut(at).filter(|link| link.cut) else { return };
+        link.cut = false;
+        let (ends, delay) = (link.ends, link.delay);
+        for parcel in std::mem::take(&mut link.held) {
+            self.queue.push(now + delay + backoff, Event::Deliver(parcel));
+        }
+        for node in ends {
+            if self.nodes[node as usize].is_running() {
+                self.speak_again(at, node);
+            }
+        }
+        self.restart_feed(at);
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.parted = false;
+        for node in 0..self.nodes.len() as u32 {
+            for link in self.links_of(node) {
+                if self.link(link).is_some_and(|link| link.ends[CALLEE] == node) {
+                    self.mend(link);
+                }
+            }
+        }
+    }
+
+    /// A single link stalls for a moment.
+    pub(crate) fn outage(&mut self) {
+        let per_second = self.options.outages_per_hour / 3_600.0;
+        if per_second <= 0.0 {
+            return;
+        }
+        let pick = self.jitter.below(self.nodes.len() as u64) as u32;
+        let links = self.links_of(pick);
+        if let Some(link) = links.get(self.jitter.below(links.len() as u64) as usize).copied() {
+            let lasts = self.jitter.exponential(OUTAGE) as u64 + 1;
+            self.cut(link);
+            self.queue.push(self.now + lasts, Event::Mend(link));
+        }
+        // Half as many links as ends of links, so this many a second for each link.
+        let everywhere = per_second * f64::from(self.present.max(1));
+        let next = self.jitter.exponential(1e6 / everywhere) as u64;
+        self.queue.push(self.now + next, Event::Outage);
+    }
+
+    pub(crate) fn root_returns(&mut self) {
+        let (root, now) = (self.root, self.now);
+        let value = self.nodes[root as usize].line.value(now);
+        self.nodes[root as usize].line = Timeline::source(now, value);
+        self.first_counter += COUNTER_LEAP;
+        self.nodes[root as usize].life = Life::Present;
+        self.present += 1;
+        // Packets on the old links are answered as unknown.
+        let old: Vec<(u32, LinkRef)> = (0..self.nodes.len() as u32)
+            .filter(|node| *node != root)
+            .filter_map(|node| self.link_to(node, root).map(|link| (node, link)))
+            .collect();
+        for (node, link) in old {
+            if self.nodes[node as usize].is_present() {
+                self.close_end(link, node);
+                self.input(node, Input::LinkDown { peer: ident::id(root) });
+            }
+        }
+        self.give_birth(root);
+        self.entrance_changed();
+    }
+}

@@ -1,0 +1,86 @@
+//! The command `waterfall-sim`, as its users run it.
+
+use std::process::{Command, Output};
+
+fn sim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_waterfall-sim")).args(arguments).output().unwrap()
+}
+
+fn short<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["--nodes", "20", "--ramp", "5", "--after", "45", "--quiet"];
+    arguments.extend(more);
+    arguments
+}
+
+#[test]
+fn a_run_is_told_to_people_and_to_programs() {
+    let people = sim(&short(&["--scenario", "growth"]));
+    let text = String::from_utf8(people.stdout).unwrap();
+    assert!(people.status.success() && text.contains("join → first packet, ms"), "{text}");
+    let programs = sim(&short(&["--scenario", "growth", "--json", "--baselines"]));
+    let reports: serde_json::Value = serde_json::from_slice(&programs.stdout).unwrap();
+    let names: Vec<_> = reports.as_array().unwrap().iter().map(|r| r["strategy"].as_str().unwrap()).collect();
+    assert_eq!(names, ["waterfall", "reactive", "random", "prototype"]);
+    assert_eq!(reports[0]["present"], 21);
+    let again = sim(&short(&["--scenario", "growth", "--json"]));
+    let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again[0]["run"]["digest"], reports[0]["run"]["digest"]);
+}
+
+#[test]
+fn scenarios_are_listed_and_unknown_ones_named() {
+    let list = sim(&["--list"]);
+    let text = String::from_utf8(list.stdout).unwrap();
+    assert!(list.status.success() && text.contains("churn-lognormal") && text.contains("first-tier"), "{text}");
+    let unknown = sim(&["--scenario", "nonsense"]);
+    let text = String::from_utf8(unknown.stderr).unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text.contains("'nonsense'") && text.contains("growth"), "{text}");
+}
+
+#[test]
+fn usage_errors_and_bad_traces_end_with_2() {
+    for arguments in [
+        &["--nodes", "5"][..],
+        &["--scenario", "growth", "--nodes", "0"],
+        &["--scenario", "growth", "--leaves", "1.5"],
+        &["--scenario", "growth", "--csv", "x"],
+        &["--scenario", "growth", "--follow", "3"],
+        &["--csv", "/nonexistent/trace.csv"],
+    ] {
+        let output = sim(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.csv");
+    std::fs::write(&trace, "0,,5000,0,0,0\n0,,many,0,0,0\n").unwrap();
+    let output = sim(&["--csv", trace.to_str().unwrap()]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("trace.csv") && text.contains("line 2") && text.contains("'many'"), "{text}");
+}
+
+#[test]
+fn a_run_that_fails_ends_with_1_and_names_its_seed() {
+    let output = sim(&short(&["--scenario", "first-tier", "--seed", "77", "--gap-bound", "0.01"]));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("--seed 77"), "{text}");
+}
+
+#[test]
+fn plots_and_logs_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plots, log) = (folder.path().join("plots"), folder.path().join("log"));
+    let output =
+        sim(&short(&["--scenario", "first-tier", "--plots", plots.to_str().unwrap(), "--log", log.to_str().unwrap()]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["first-tier-gaps.svg", "first-tier-height.svg", "first-tier-stretch.svg"] {
+        let picture = std::fs::read_to_string(plots.join(name)).unwrap();
+        assert!(picture.starts_with("<svg") && picture.contains("waterfall, 20"), "{name}");
+    }
+    assert!(std::fs::read_to_string(&log).unwrap().lines().count() > 500);
+    let unwritable = sim(&short(&["--scenario", "growth", "--log", "/nonexistent/log"]));
+    assert_eq!(unwritable.status.code(), Some(1));
+}

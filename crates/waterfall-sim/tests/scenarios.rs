@@ -1,0 +1,78 @@
+//! Every scenario, small, by fixed seeds: nothing that must not be, and figures that say what happened.
+
+use waterfall_sim::{Options, Report, SCENARIOS, Sample};
+
+use crate::support::{report, size};
+
+/// What must hold of every room, whatever was done to it.
+fn assert_whole(report: &Report) {
+    let name = format!("{}, seed {}", report.scenario, report.seed);
+    assert_eq!(report.violations, 0, "{name}: {:?}", report.failures);
+    let last: Sample = *report.samples.last().unwrap();
+    assert_eq!(last.present, report.present, "{name}");
+    assert!(report.tree.height >= report.tree.optimal_height, "{name}: lower than can be");
+    assert!(report.traffic.link_control > 0.0 && report.traffic.kinds.iter().any(|kind| kind.kind == "mark"), "{name}");
+}
+
+#[test]
+fn every_scenario_ends_with_everyone_watching() {
+    for (number, scenario) in SCENARIOS.iter().enumerate() {
+        for seed in 1..=2 {
+            let options = Options { seed: seed + number as u64 * 10, ..Options::default() };
+            let report = report(scenario.name, options, &size(80, 100));
+            assert_whole(&report);
+            let comes_and_goes = scenario.name.starts_with("churn");
+            // Where nobody leaves, nobody may be without the stream at the end; else some have only just joined.
+            assert!(report.viewing.unserved <= if comes_and_goes { 4 } else { 0 }, "{}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn a_room_at_rest_has_no_faults_to_show() {
+    let report = report("growth", Options { seed: 3, ..Options::default() }, &size(100, 100));
+    assert_whole(&report);
+    assert_eq!(report.present, 101);
+    assert_eq!(report.joins.first_packet_ms.count, 100);
+    assert_eq!(report.viewing.gap_per_lost_ancestor_ms.count, 0);
+    assert_eq!((report.viewing.frames_lost, report.viewing.parents_lost), (0, 0));
+    assert!(report.tree.stretch.p50 >= 1.0);
+}
+
+#[test]
+fn a_dead_first_tier_is_felt_by_everyone_below_and_by_nobody_for_nothing() {
+    let report = report("first-tier", Options { seed: 5, ..Options::default() }, &size(100, 60));
+    assert_whole(&report);
+    let gone = 101 - u64::from(report.present);
+    assert!((1..=6).contains(&gone), "{gone} died");
+    let felt = report.viewing.gap_per_lost_ancestor_ms;
+    assert_eq!(felt.count, u64::from(report.present) - 1, "all who are left lost an ancestor");
+    // Nobody can notice sooner than the engine does, nor be fed sooner than after a round trip.
+    assert!(felt.p50 > 60.0 && felt.max < 30_000.0, "{felt:?}");
+}
+
+#[test]
+fn the_way_around_the_codec_changes_nothing() {
+    let run = |skip_codec| report("die-30", Options { seed: 9, skip_codec, ..Options::default() }, &size(60, 60));
+    let (through, around) = (run(false), run(true));
+    assert_eq!(through.run.digest, around.run.digest);
+    assert_eq!(through.traffic.link_control, around.traffic.link_control);
+}
+
+#[test]
+fn links_that_stall_now_and_then_cost_no_frame() {
+    let options = Options { seed: 4, outages_per_hour: 60.0, ..Options::default() };
+    let report = report("growth", options, &size(60, 120));
+    assert_whole(&report);
+    assert!(report.viewing.gaps_ms.count > 10, "{:?}", report.viewing.gaps_ms);
+    assert_eq!(report.viewing.frames_lost, 0);
+}
+
+#[test]
+fn what_is_wrong_is_found() {
+    let run = |options| report("die-30", options, &size(60, 60));
+    let impatient = run(Options { seed: 2, gap_bound: 20_000, ..Options::default() });
+    assert!(impatient.violations > 0 && impatient.failures[0].contains("saw nothing"), "{:?}", impatient.failures);
+    let stingy = run(Options { seed: 2, traffic_bound: 10.0, ..Options::default() });
+    assert!(stingy.failures.iter().any(|what| what.contains("control messages")), "{:?}", stingy.failures);
+}

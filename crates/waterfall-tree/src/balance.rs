@@ -1,0 +1,238 @@
+//! The shape of the tree below: holes near the root are filled, the strong rise, leaves sink.
+//!
+//! All of it is suggestions (`Rise`): who gets one calls the better place as anyone would, keeps
+//! its parent until it is taken there, and stays where it is if it is not.
+
+use std::time::Duration;
+
+use waterfall_wire::{NodeId, Spot, TreeMessage};
+
+use crate::config::{BALANCE_INTERVAL, MOVE_PAUSE, PROOF};
+use crate::neighbour::Child;
+use crate::timer::Timer;
+use crate::tree::Phase;
+use crate::{Timestamp, Tree};
+
+/// What one more child served without loss adds to strength, and what a newcomer has to begin with.
+const STEP: u16 = 10;
+/// Strength grows by a third with each doubling of the age, from this age on.
+const AGE_UNIT: Duration = Duration::from_secs(60);
+/// Age counts no further than so many doublings: a bit over half an hour.
+const MAX_DOUBLINGS: u32 = 5;
+/// A grandchild must be stronger than its uncle by this much, in percent.
+const MARGIN: u32 = 130;
+/// How many levels someone must gain to be moved from one subtree to another.
+const WORTHWHILE: u16 = 2;
+/// How long a place is kept for someone who was asked to come.
+const EXPECTED_FOR: Duration = Duration::from_secs(10);
+
+/// A promotion under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Insertion {
+    /// The grandchild that comes.
+    climber: NodeId,
+    /// The child that goes below it.
+    sinks: NodeId,
+    until: Timestamp,
+}
+
+/// What a relay with so many children served without loss, of this age, is worth. Never 0.
+pub(crate) fn strength(children: u8, age: Duration) -> u16 {
+    let units = age.as_secs() / AGE_UNIT.as_secs();
+    let doublings = (units + 1).ilog2().min(MAX_DOUBLINGS);
+    let served = STEP * (1 + u16::from(children));
+    (0..doublings).fold(served, |strength, _| strength + strength / 3)
+}
+
+/// The most that a subtree of this size can truthfully say of its top.
+pub(crate) fn most_for(size: u32) -> u16 {
+    let children = u8::try_from(size.saturating_sub(1)).unwrap_or(u8::MAX).min(waterfall_wire::MAX_FAN_OUT);
+    strength(children, AGE_UNIT * (1 << MAX_DOUBLINGS))
+}
+
+impl Tree {
+    /// Children served for long enough without losing anything on the way to them.
+    pub(crate) fn proven_children(&self) -> u8 {
+        let proven = |child: &Child| child.is_settled() && self.now.since(child.clean_since) >= PROOF;
+        u8::try_from(self.children.values().filter(|child| proven(child)).count()).unwrap_or(u8::MAX)
+    }
+
+    pub(crate) fn settle_balance(&mut self) {
+        self.proven = self.proven.max(self.proven_children()).min(self.places());
+        if self.config.balance && self.has_children() && !self.timers.is_set(Timer::Balance) {
+            let pause = self.jitter(BALANCE_INTERVAL);
+            self.timers.set(Timer::Balance, self.now + pause);
+        }
+    }
+
+    /// Looks at the shape below and suggests one change, if one is worth it.
+    pub(crate) fn on_balance(&mut self) {
+        let calm = self.phase == Phase::Active
+            && self.is_serving()
+            && self.search.is_none()
+            && self.attempt.is_none()
+            && self.staying() <= usize::from(self.places());
+        if self.insertion.as_ref().is_some_and(|insertion| insertion.until <= self.now) {
+            self.insertion = None;
+        }
+        if calm && self.insertion.is_none() && (self.fill_hole() || self.level() || self.promote()) {
+            // There may be more to do.
+            let pause = self.jitter(BALANCE_INTERVAL);
+            self.timers.set(Timer::Balance, self.now + pause);
+        }
+    }
+
+    /// A place of our own is free: the grandchild with the most behind it may have it.
+    fn fill_hole(&mut self) -> bool {
+        let own = self.own_spot();
+        if own.free == 0 {
+            return false;
+        }
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        let climbers = settled.filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
+        let climbers = climbers.filter(|(_, climber)| !self.is_neighbour(climber.contact.node));
+        let best = climbers.max_by_key(|(_, climber)| (climber.size, climber.strength));
+        let Some((via, node)) = best.map(|(via, climber)| (via, climber.contact.node)) else { return false };
+        self.ledger.promise(self.now, self.me.node);
+        self.send(via, TreeMessage::Rise { node: Some(node), to: own });
+        true
+    }
+
+    /// The deepest of each subtree may have a place much nearer the root in another.
+    fn level(&mut self) -> bool {
+        let depth = self.own_depth();
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        let mut subtrees: Vec<(u16, NodeId)> = settled.map(|(node, child)| (child.summary.height, *node)).collect();
+        subtrees.sort_by_key(|(height, node)| (std::cmp::Reverse(*height), *node));
+        let mut any = false;
+        for (height, node) in subtrees {
+            let deepest = depth.saturating_add(1).saturating_add(height);
+            let turn = self.rng.below(64);
+            let spots = self.ledger.weighed(self.now, self.spots_below(Some(node), turn));
+            let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
+            let Some(to) = spots.iter().find(worthwhile).cloned() else { continue };
+            self.ledger.promise(self.now, to.contact.node);
+            self.send(node, TreeMessage::Rise { node: None, to });
+            any = true;
+        }
+        any
+    }
+
+    /// A grandchild that is stronger than one of our children by far takes its place, and that
+    /// child goes below it.
+    fn promote(&mut self) -> bool {
+        if self.children.len() != usize::from(self.places()) {
+            return false;
+        }
+        let old = |child: &Child| child.is_settled() && self.now.since(child.attached_at) >= PROOF;
+        let settled = || self.attached().filter(|(_, child)| old(child));
+        let weakest = settled().min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
+        let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
+        let climbers = climbers.filter(|(_, climber)| !self.is_neighbour(climber.contact.node));
+        let Some((via, climber)) = climbers.max_by_key(|(_, climber)| (climber.strength, climber.size)) else {
+            return false;
+        };
+        let Some((sinks, weak)) = weakest else { return false };
+        let (strong, weak) = (u32::from(climber.strength), u32::from(weak.summary.strength));
+        if strong <= weak || 100 * strong < MARGIN * weak {
+            return false;
+        }
+        let (sinks, node) = (*sinks, climber.contact.node);
+        let until = self.now + EXPECTED_FOR;
+        self.insertion = Some(Box::new(Insertion { climber: node, sinks, until }));
+        let to = Spot { free: 1, ..self.own_spot() };
+        self.send(via, TreeMessage::Rise { node: Some(node), to });
+        true
+    }
+
+    /// Whether this caller was asked to come over the fan-out.
+    pub(crate) fn expects(&self, node: NodeId) -> bool {
+        let expected = self.insertion.as_ref().is_some_and(|i| i.climber == node && i.until > self.now);
+        expected && self.children.len() <= usize::from(self.places())
+    }
+
+    /// Whether we have just come nearer the root: the one whose place we took comes below us, and
+    /// is taken even where there is no room. Who goes instead finds room where we were before.
+    pub(crate) fn just_rose(&self) -> bool {
+        let recently = self.rose_at.is_some_and(|at| self.now.since(at) < EXPECTED_FOR);
+        recently && self.places() > 0 && self.children.len() <= usize::from(self.places())
+    }
+
+    /// A child has come; if it was asked to, the one it is stronger than goes below it.
+    pub(crate) fn inserted(&mut self, node: NodeId) {
+        let Some(insertion) = self.insertion.as_ref().filter(|insertion| insertion.climber == node) else { return };
+        let sinks = insertion.sinks;
+        self.insertion = None;
+        let Some(child) = self.children.get(&node) else { return };
+        let first =
+            Spot { contact: child.contact(&node), depth: self.own_depth().saturating_add(1), free: 1, proven: 0 };
+        if self.children.get(&sinks).is_some_and(Child::is_settled) && self.staying() > usize::from(self.places()) {
+            self.ask_to_move(sinks, Some(first));
+        }
+    }
+
+    /// Our parent knows of room nearer the root, for us or for someone below us.
+    pub(crate) fn on_rise(&mut self, from: NodeId, node: Option<NodeId>, to: Spot) {
+        if !self.is_parent(from) {
+            return self.unless_known(from);
+        }
+        let turn = self.rng.below(64);
+        let settled = || self.attached().filter(|(_, child)| child.is_settled());
+        let via = match node {
+            Some(node) if node == self.me.node => None,
+            Some(node) => settled().map(|(child, _)| *child).find(|child| *child == node),
+            None => {
+                let tallest = settled().map(|(_, child)| child.summary.height).max();
+                let tall = settled().filter(|(_, child)| Some(child.summary.height) == tallest);
+                // Another one each time: who cannot reach the place must not keep it from others.
+                let tall: Vec<NodeId> = tall.map(|(child, _)| *child).collect();
+                tall.get(turn % tall.len().max(1)).copied()
+            }
+        };
+        match (via, node) {
+            (Some(child), _) => self.send(child, TreeMessage::Rise { node, to }),
+            // It has moved on meanwhile.
+            (None, Some(node)) if node != self.me.node => {}
+            (None, _) => self.rise(to),
+        }
+    }
+
+    fn rise(&mut self, to: Spot) {
+        let rested = self.moved_at.is_none_or(|at| self.now.since(at) >= MOVE_PAUSE);
+        let node = to.contact.node;
+        let fits = self.phase == Phase::Active
+            && self.config.balance
+            && self.has_route()
+            && self.search.is_none()
+            && self.attempt.is_none()
+            && to.depth.saturating_add(1) < self.own_depth()
+            && node != self.me.node
+            && !self.is_neighbour(node)
+            && !self.is_shunned(&node);
+        if fits && rested {
+            self.call(to.contact, self.config.call_timeout, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strength_grows_with_children_and_age_and_is_bounded() {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        assert_eq!(strength(0, minutes(0)), STEP);
+        assert!(strength(4, minutes(0)) > strength(2, minutes(0)));
+        assert!(strength(4, minutes(10)) > strength(4, minutes(1)));
+        assert_eq!(strength(4, minutes(100)), strength(4, minutes(100_000)));
+        assert!(strength(64, Duration::MAX) < u16::MAX / 2);
+    }
+
+    #[test]
+    fn nobody_is_stronger_than_its_subtree() {
+        assert!(strength(4, Duration::MAX) > most_for(2));
+        assert!(strength(4, Duration::MAX) <= most_for(5));
+        assert_eq!(most_for(u32::MAX), most_for(65));
+    }
+}

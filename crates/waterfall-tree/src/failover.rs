@@ -1,0 +1,235 @@
+//! From a lost parent to the standby, over the link that is up, and changing parents in general.
+//!
+//! The orphan asks (`Attach` as a child) and lets media flow in the same breath; the standby lets
+//! it flow when the request arrives. The edge counts for the tree only when the standby answers
+//! `Attached`, which it does when its mark is feasible. Until then the orphan has no way to the
+//! root in the eyes of the tree: it takes nobody, passes on no marks and soon says that it starves.
+
+use std::time::Duration;
+
+use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
+
+use crate::config::{GRACE, HEDGE, MAX_OVER, RESUME_PATIENCE};
+use crate::feasibility::is_feasible;
+use crate::neighbour::{Parent, Resume, Standby};
+use crate::timer::Timer;
+use crate::{Event, Output, Tree};
+
+/// A standby that had no room may be asked again after this: by then others have moved on.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+impl Tree {
+    /// To be called once when the parent turns out to be no use.
+    pub(crate) fn parent_is_lost(&mut self) {
+        self.changed.fed = true;
+        self.changed.below = true;
+        if self.standby.as_ref().is_some_and(|standby| standby.is_fit()) && self.mark.is_some() {
+            self.timers.set(Timer::Grace, self.now + GRACE);
+        }
+    }
+
+    /// Asks the standby to step in, if there is one that can. True while nobody else needs asking.
+    pub(crate) fn resume(&mut self) -> bool {
+        if self.can_resume() {
+            self.ask_standby();
+        }
+        self.timers.is_set(Timer::Resume)
+    }
+
+    /// Whether the standby can be asked to be the parent.
+    pub(crate) fn can_resume(&self) -> bool {
+        self.standby.as_ref().is_some_and(|standby| {
+            let declined = standby.declined_at.is_some_and(|at| self.now.since(at) < ASK_AGAIN);
+            standby.resume == Resume::Idle && standby.is_fit() && !declined
+        })
+    }
+
+    pub(crate) fn ask_standby(&mut self) {
+        let (advertised, summary) = (self.advertised(), self.summary());
+        let Some(standby) = self.standby.as_mut() else { return };
+        standby.resume = Resume::Asked;
+        let peer = standby.id();
+        self.timers.set(Timer::Resume, self.now + RESUME_PATIENCE);
+        self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
+        self.feed(peer, true);
+    }
+
+    /// Whether the standby has been asked to be the parent.
+    pub(crate) fn is_resuming(&self) -> bool {
+        self.standby.as_ref().is_some_and(|standby| standby.resume == Resume::Asked)
+    }
+
+    /// The parent is good again, or another was found first: the standby stands by as before.
+    pub(crate) fn stand_down(&mut self) {
+        if !self.is_resuming() {
+            return;
+        }
+        let peer = self.end_resume();
+        let (advertised, summary) = (self.advertised(), self.summary());
+        self.send(peer, TreeMessage::Attach { role: Role::Standby, advertised, summary });
+    }
+
+    fn end_resume(&mut self) -> NodeId {
+        let standby = self.standby.as_mut().expect("only called while a standby is asked");
+        standby.resume = Resume::Idle;
+        let peer = standby.id();
+        self.feed(peer, false);
+        self.timers.clear(Timer::Resume);
+        self.timers.clear(Timer::Grace);
+        self.changed.fed = true;
+        self.follow();
+        peer
+    }
+
+    /// The standby answers. False if it was not asked to be the parent.
+    pub(crate) fn resumed(&mut self, down: Down) {
+        let Some(standby) = self.standby.as_ref() else { return };
+        let from = standby.id();
+        if standby.resume == Resume::Idle || down.beside.is_empty() {
+            // The answer to a request that was taken back, or to being its ward again: only what a
+            // child is told begins with the parent's own spot, and only marks told to children bind
+            // the parent.
+            return self.standby_down(down);
+        }
+        let good = self.is_sane(from, &down) && is_feasible(down.mark, self.advertised()) && !down.starving;
+        if !good {
+            self.reject();
+            self.end_resume();
+            return self.drop_standby(true);
+        }
+        let standby = self.standby.take().expect("looked at just now");
+        self.timers.clear(Timer::Resume);
+        self.take_parent(standby.contact, down, true);
+    }
+
+    /// The standby does not take us.
+    pub(crate) fn standby_refused(&mut self, reason: Refusal, spots: Vec<Spot>) {
+        if !self.is_resuming() {
+            return self.drop_standby(true);
+        }
+        self.end_resume();
+        let now = self.now;
+        match (reason, self.standby.as_mut()) {
+            // It lost its own parent at the same moment. It will say when it is fed again.
+            (Refusal::NoRoute, Some(standby)) => {
+                standby.starving = true;
+                self.standby_unfit();
+            }
+            (Refusal::Full | Refusal::NotFeasible, Some(standby)) => standby.declined_at = Some(now),
+            _ => self.drop_standby(true),
+        }
+        self.infeasible(reason);
+        if self.search.is_none() {
+            self.begin_search();
+        }
+        let can_serve = self.may_serve();
+        if let Some(search) = &mut self.search {
+            search.redirect(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
+        }
+    }
+
+    /// The edge to a new parent stands; the old one, if it feeds or may yet be heard again, keeps
+    /// its link for a while.
+    pub(crate) fn take_parent(&mut self, contact: Contact, mut down: Down, was_standby: bool) {
+        for timer in
+            [Timer::Call, Timer::Retry, Timer::Fetch, Timer::Patience, Timer::Resume, Timer::Grace, Timer::RootLost]
+        {
+            self.timers.clear(timer);
+        }
+        self.search = None;
+        self.infeasible_since = None;
+        self.lost = None;
+        self.wanted = None;
+        let first = self.mark.is_none();
+        let to = contact.node;
+        let path = std::mem::take(&mut down.path);
+        let summary = self.summary();
+        self.summary_told(&summary);
+        let depth = self.mark.map(|mark| mark.depth);
+        self.rose_at = Some(self.now).filter(|_| !was_standby && depth > Some(down.mark.depth.saturating_add(1)));
+        let old = self.parent.replace(Box::new(Parent::new(contact, down, self.now)));
+        self.set_path(path);
+        self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
+        if !was_standby {
+            self.feed(to, true);
+        }
+        self.changed.fed = true;
+        self.changed.below = true;
+        self.changed.plan = true;
+        if !first {
+            self.moved_at = Some(self.now);
+        }
+        self.follow();
+        if first {
+            let depth = self.mark.map_or(0, |mark| mark.depth);
+            self.output(Output::Notify(Event::Attached { parent: to, depth }));
+        } else {
+            self.output(Output::Notify(Event::Moved { from: old.as_ref().map(|old| old.id()), to }));
+        }
+        if let Some(old) = old {
+            self.part_with(*old);
+        }
+        self.recruit_soon();
+        self.review_standby();
+    }
+
+    fn part_with(&mut self, old: Parent) {
+        self.drop_former();
+        let (useless, lying) = (old.is_useless(), old.stale || old.withholding);
+        if lying {
+            self.shun(old.id());
+        }
+        self.former = Some(old.contact);
+        let pause = if useless { HEDGE } else { self.config.overlap };
+        self.timers.set(Timer::Overlap, self.now + pause);
+        // Who is cut off and says so would be no standby either.
+        if lying || (old.starving && !old.silent) {
+            self.drop_former();
+        }
+    }
+
+    /// Something is heard of the parent before last, which had fallen silent: it is alive, its
+    /// link is up, so it may stand by.
+    pub(crate) fn former_heard(&mut self) {
+        if self.standby.is_some() || !self.config.standby {
+            return;
+        }
+        let Some(contact) = self.former.take() else { return };
+        self.timers.clear(Timer::Overlap);
+        let peer = contact.node;
+        self.feed(peer, false);
+        let (advertised, summary) = (self.advertised(), self.summary());
+        self.send(peer, TreeMessage::Attach { role: Role::Standby, advertised, summary });
+        self.abandon_recruiting();
+        self.standby = Some(Box::new(Standby::untold(contact)));
+        self.recruit_check();
+    }
+
+    pub(crate) fn is_former(&self, peer: NodeId) -> bool {
+        self.former.as_ref().is_some_and(|former| former.node == peer)
+    }
+
+    pub(crate) fn drop_former(&mut self) {
+        if let Some(peer) = self.former.as_ref().map(|former| former.node) {
+            self.send(peer, TreeMessage::Detach);
+            self.forget_former();
+            self.output(Output::Hangup { peer });
+        }
+    }
+
+    pub(crate) fn forget_former(&mut self) {
+        self.timers.clear(Timer::Overlap);
+        if let Some(former) = self.former.take() {
+            self.feed(former.node, false);
+        }
+    }
+
+    /// Whether there is room for an orphan that we stand by for: some over the fan-out, for a
+    /// while. Silent children do not count, for they may be what the orphan has lost; but what is
+    /// still sent to them is bounded, too.
+    pub(crate) fn has_room_for_orphan(&self) -> bool {
+        let most = usize::from(self.places() + MAX_OVER);
+        let heard = self.children.values().filter(|child| child.silent.is_none()).count();
+        self.places() > 0 && heard < most && self.children.len() < 2 * most
+    }
+}

@@ -1,0 +1,179 @@
+//! What children are told of other places: the rescue plan, and where standbys are to be found.
+
+use waterfall_wire::{Down, MAX_PATH, MAX_WARDS, NodeId, Spot};
+
+use crate::Tree;
+use crate::neighbour::{Child, Ward, WardStage};
+use crate::placement::{interleave, nearest, rotate_equals};
+use crate::timer::Timer;
+
+/// Places of each kind that one child is told: enough that some are good when they are needed,
+/// few enough that a plan stays under 1 KB.
+const PLAN: usize = 4;
+
+/// The beginnings of the ids in a plan.
+pub(crate) fn ids(down: &Down) -> Vec<u64> {
+    let spots = down.outside.iter().chain(&down.beside).chain(&down.stand);
+    spots.map(|spot| beginning(&spot.contact.node)).collect()
+}
+
+/// Enough of an id to recognise it among a few.
+pub(crate) fn beginning(node: &NodeId) -> u64 {
+    node.0[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// Which places a list names, in one number.
+pub(crate) fn digest(places: &[Spot]) -> u64 {
+    places.iter().fold(0, |sum, spot| sum.rotate_left(9) ^ beginning(&spot.contact.node))
+}
+
+impl Tree {
+    /// Open spots of the children's subtrees in turns, but for one child's.
+    pub(crate) fn spots_below(&self, except: Option<NodeId>, first: usize) -> Vec<Spot> {
+        self.dealt(Child::spots, except, first)
+    }
+
+    fn dealt(&self, of: impl Fn(&Child) -> &[Spot], except: Option<NodeId>, first: usize) -> Vec<Spot> {
+        let others = self.attached().filter(|(node, _)| Some(**node) != except);
+        let lists: Vec<&[Spot]> = others.map(|(_, child)| of(child)).filter(|spots| !spots.is_empty()).collect();
+        let mut spots = interleave(&lists, first % lists.len().max(1));
+        let depth = self.own_depth().saturating_add(1);
+        for spot in &mut spots {
+            // After a move below us it may be out of date, but nothing below us is above us.
+            spot.depth = spot.depth.max(depth);
+        }
+        spots
+    }
+
+    /// Standby places of this subtree, nearest the root first, but for one child's.
+    pub(crate) fn places_to_stand_by(&self, except: Option<NodeId>, first: usize) -> Vec<Spot> {
+        let below = if self.is_serving() { self.dealt(Child::wards, except, first) } else { Vec::new() };
+        let own = Spot { contact: self.me.clone(), depth: self.own_depth(), free: self.free_for_wards(), proven: 0 };
+        let own = Some(own).filter(|own| own.free > 0 && !(self.is_root && except.is_some()));
+        let mut places = nearest(own.into_iter().chain(below));
+        places.truncate(MAX_WARDS);
+        places
+    }
+
+    /// Where a standby caller who is not taken may go instead.
+    pub(crate) fn wards_below(&mut self, reason: waterfall_wire::Refusal, caller: NodeId) -> Vec<Spot> {
+        if !matches!(reason, waterfall_wire::Refusal::Full) {
+            return Vec::new();
+        }
+        let turn = self.rng.below(64);
+        let mut places = self.places_to_stand_by(Some(caller), turn);
+        places.retain(|spot| spot.contact.node != caller && spot.contact.node != self.me.node);
+        places
+    }
+
+    /// Where a child's standby may be: as far from our own fate as we know.
+    fn stand_for(&self, node: NodeId, turn: usize) -> Vec<Spot> {
+        let apart = self.standby.as_ref().filter(|standby| standby.is_fit() && self.shared(&standby.path) == 0);
+        let mut places = if self.is_root {
+            self.places_to_stand_by(Some(node), turn)
+        } else if let Some(standby) = apart {
+            standby.stand.clone()
+        } else {
+            self.parent.as_ref().map(|parent| parent.stand.clone()).unwrap_or_default()
+        };
+        places.retain(|spot| spot.contact.node != node && spot.contact.node != self.me.node);
+        rotate_equals(&mut places, turn);
+        places.truncate(MAX_WARDS);
+        places
+    }
+
+    /// The rescue plan for our children: where there is room if we vanish. The first to profit
+    /// from that is our parent, who then has one place free.
+    pub(crate) fn outside(&self) -> Vec<Spot> {
+        let Some(parent) = self.parent.as_ref().or(self.lost.as_ref()) else { return Vec::new() };
+        let above = parent.as_spot();
+        let above = Spot { free: above.free.saturating_add(1), ..above };
+        let above = Some(above).filter(|_| self.parent.is_some() && !parent.is_useless());
+        let told = parent.outside.iter().chain(&parent.beside);
+        let told = told.filter(|spot| spot.free > 0 && spot.contact.node != parent.id());
+        let mut list = nearest(above.clone().into_iter().chain(told.cloned()));
+        list.retain(|spot| spot.contact.node != self.me.node);
+        if let Some(above) = above.filter(|a| !list.iter().any(|spot| spot.contact.node == a.contact.node)) {
+            list.truncate(waterfall_wire::MAX_SPOTS - 1);
+            list.push(above);
+        }
+        list
+    }
+
+    /// What one child is told of the way up; none while we have no place ourselves.
+    pub(crate) fn down_for(&self, node: NodeId) -> Option<Down> {
+        let mark = self.mark?;
+        let turn = self.children.get(&node).map_or(0, |child| usize::try_from(child.number).unwrap_or(0));
+        let mut outside = self.outside();
+        outside.retain(|spot| spot.contact.node != node);
+        // What is told are the nearest few; which, and in which order, differs from child to child.
+        rotate_equals(&mut outside, turn);
+        outside.truncate(PLAN);
+        let mut beside = nearest(self.spots_below(Some(node), turn));
+        beside.retain(|spot| spot.contact.node != node);
+        // Our own comes first, free or not: it is how the child's children know us.
+        beside.insert(0, self.own_spot());
+        beside.truncate(1 + PLAN);
+        let (path, starving) = (self.path_to_me(), self.is_starving());
+        Some(Down { mark, path, starving, outside, beside, stand: self.stand_for(node, turn) })
+    }
+
+    /// The root and the lowest of the path; the middle is left out where it would be too long.
+    pub(crate) fn path_to_me(&self) -> Vec<NodeId> {
+        let mut path = Vec::with_capacity(self.path.len() + 1);
+        path.extend_from_slice(&self.path);
+        path.push(self.me.node);
+        if path.len() > MAX_PATH {
+            path.drain(1..=path.len() - MAX_PATH);
+        }
+        path
+    }
+
+    /// Sends plans again of which less than half is still good.
+    pub(crate) fn tell_plans(&mut self, maybe: bool) {
+        if !maybe || (!self.has_children() && self.wards.is_empty()) || !self.has_route() {
+            return;
+        }
+        if self.timers.is_set(Timer::Plans) {
+            self.waiting.plan = true;
+            return;
+        }
+        self.waiting.plan = false;
+        self.timers.set(Timer::Plans, self.now + self.config.plan_interval);
+        let outside = self.outside();
+        for node in self.attached().map(|(node, _)| *node).collect::<Vec<_>>() {
+            self.tell_plan(node, &outside);
+        }
+        let stand = digest(&self.places_to_stand_by(None, 0));
+        let stale = |ward: &Ward| ward.stage == WardStage::Warm && ward.place == self.place && ward.stand != stand;
+        let stale: Vec<NodeId> = self.wards.iter().filter(|(_, w)| stale(w)).map(|(node, _)| *node).collect();
+        for node in stale {
+            self.tell_ward(node);
+        }
+    }
+
+    fn tell_plan(&mut self, node: NodeId, outside: &[Spot]) {
+        let Some(child) = self.children.get(&node).filter(|child| child.told.place == self.place) else { return };
+        let beside = self.spots_below(Some(node), 0);
+        let stand = self.stand_for(node, 0);
+        let known: Vec<u64> = outside.iter().chain(&beside).chain(&stand).map(|s| beginning(&s.contact.node)).collect();
+        let me = beginning(&self.me.node);
+        let told = &child.told.plan;
+        let good = told.iter().filter(|id| known.contains(id) || **id == me).count();
+        let possible = known.len().min(PLAN) + 1;
+        if 2 * good > told.len() && 2 * told.len() > possible {
+            return;
+        }
+        let Some(down) = self.down_for(node) else { return };
+        let plan = ids(&down);
+        if plan == *told {
+            return;
+        }
+        self.best_told = Some(down.mark);
+        if let Some(child) = self.children.get_mut(&node) {
+            child.told.plan = plan;
+            child.told.starving = down.starving;
+        }
+        self.send(node, waterfall_wire::TreeMessage::Down(down));
+    }
+}

@@ -1,0 +1,199 @@
+//! Finding a standby.
+//!
+//! Candidates are told by the parent: places in the subtree of its own standby. That subtree hangs
+//! from another child of the root than ours if the parent's standby does, so by induction standbys
+//! share nothing with parents but the root, and are as deep as the parent or nearer. The children
+//! of the root take each other's subtrees. Where nothing of that kind is known, open spots of the
+//! rescue plan and then those above the parent are asked.
+
+use waterfall_wire::{Contact, Down, NodeId, Role, Spot, TreeMessage};
+
+use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
+use crate::neighbour::Standby;
+use crate::timer::Timer;
+use crate::tree::Phase;
+use crate::{Event, Output, Tree};
+
+/// Candidates of one round; more are not asked.
+const MAX_CALLS: usize = 6;
+
+/// One round of looking for a standby.
+#[derive(Debug, Default)]
+pub(crate) struct Recruiting {
+    candidates: Vec<Contact>,
+    tried: Vec<NodeId>,
+    call: Option<Contact>,
+    /// The link is up and the request sent.
+    linked: bool,
+}
+
+impl Tree {
+    pub(crate) fn is_recruit(&self, peer: NodeId) -> bool {
+        let call = self.recruiting.as_ref().and_then(|recruiting| recruiting.call.as_ref());
+        call.is_some_and(|to| to.node == peer)
+    }
+
+    /// Who has a good parent looks for a standby; an orphan has other things to do.
+    pub(crate) fn settle_recruiting(&mut self) {
+        if self.phase != Phase::Active || self.is_root || self.is_orphan() {
+            self.abandon_recruiting();
+        } else if self.standby.is_none() && self.recruiting.is_none() && !self.timers.is_set(Timer::Recruit) {
+            self.recruit_soon();
+        }
+    }
+
+    pub(crate) fn recruit_soon(&mut self) {
+        if self.config.standby && self.phase == Phase::Active && !self.is_root {
+            self.recruit_rounds = 0;
+            let pause = self.jitter(STANDBY_DELAY);
+            self.timers.set_by(Timer::Recruit, self.now + pause);
+        }
+    }
+
+    /// Looks again later whether what there is can be bettered.
+    pub(crate) fn recruit_check(&mut self) {
+        let doubled = STANDBY_RETRY.saturating_mul(1 << self.recruit_rounds.min(8));
+        self.recruit_rounds = self.recruit_rounds.saturating_add(1);
+        let pause = self.jitter(doubled.min(STANDBY_RETRY_CAP));
+        self.timers.set(Timer::Recruit, self.now + pause);
+    }
+
+    /// Begins a round, if one is of use.
+    pub(crate) fn recruit(&mut self) {
+        if !self.config.standby || self.recruiting.is_some() || self.is_root || self.phase != Phase::Active {
+            return;
+        }
+        if !self.has_route() {
+            return self.recruit_check();
+        }
+        if self.standby_is_given_up() {
+            self.drop_standby(true);
+            self.timers.clear(Timer::Recruit);
+        }
+        if self.is_resuming() {
+            return self.recruit_check();
+        }
+        let fit = self.standby.as_ref().filter(|standby| standby.is_fit());
+        let shared = fit.map(|standby| self.shared(&standby.path));
+        if shared == Some(0) {
+            return;
+        }
+        if self.standby.is_some() && fit.is_none() {
+            return self.recruit_check();
+        }
+        let candidates = self.standby_candidates(shared.is_some());
+        self.recruiting = Some(Box::new(Recruiting { candidates, ..Recruiting::default() }));
+        self.recruit_next();
+    }
+
+    /// Whom to ask, the best first. To better what there is, only those that may well be better.
+    fn standby_candidates(&mut self, only_better: bool) -> Vec<Contact> {
+        let Some(parent) = self.parent.as_ref() else { return Vec::new() };
+        let above = self.path.iter().rev().skip(1).map(|node| Contact::new(*node, []));
+        let spots = parent.stand.iter().chain(parent.outside.iter().filter(|_| !only_better));
+        let above = above.filter(|_| !only_better);
+        let proximity = self.config.proximity.clone();
+        let fate = |contact: &Contact| proximity.share_fate(contact, &parent.contact);
+        let mut ranked: Vec<(bool, usize, Contact)> = Vec::new();
+        for (place, contact) in spots.map(|spot| spot.contact.clone()).chain(above).enumerate() {
+            if !ranked.iter().any(|(_, _, known)| known.node == contact.node) {
+                ranked.push((fate(&contact), place, contact));
+            }
+        }
+        // The parent told places nearest the root first, turned so that siblings differ.
+        ranked.sort_by_key(|(fate, place, _)| (*fate, *place));
+        ranked.into_iter().map(|(_, _, contact)| contact).collect()
+    }
+
+    fn recruit_next(&mut self) {
+        let Some(mut recruiting) = self.recruiting.take() else { return };
+        let usable = |tree: &Self, recruiting: &Recruiting, node: &NodeId| {
+            *node != tree.me.node
+                && !recruiting.tried.contains(node)
+                && !tree.is_neighbour(*node)
+                && !tree.is_shunned(node)
+        };
+        let next = recruiting.candidates.iter().position(|to| usable(self, &recruiting, &to.node));
+        let Some(next) = next.filter(|_| recruiting.tried.len() < MAX_CALLS) else {
+            return self.recruit_check();
+        };
+        let to = recruiting.candidates.remove(next);
+        recruiting.tried.push(to.node);
+        recruiting.linked = false;
+        recruiting.call = Some(to.clone());
+        self.recruiting = Some(recruiting);
+        self.timers.set(Timer::RecruitCall, self.now + 2 * ANSWER_PATIENCE);
+        self.output(Output::Call { to, role: Role::Standby, advertised: self.advertised() });
+    }
+
+    pub(crate) fn recruit_linked(&mut self) {
+        let (advertised, summary) = (self.advertised(), self.summary());
+        let Some(recruiting) = self.recruiting.as_mut() else { return };
+        if std::mem::replace(&mut recruiting.linked, true) {
+            return self.reject();
+        }
+        let Some(to) = recruiting.call.as_ref().map(|to| to.node) else { return };
+        self.timers.set(Timer::RecruitCall, self.now + ATTACH_TIMEOUT);
+        self.send(to, TreeMessage::Attach { role: Role::Standby, advertised, summary });
+    }
+
+    /// Whom we called stands by, if it is any use.
+    pub(crate) fn recruited(&mut self, from: NodeId, down: Down) {
+        let Some(recruiting) = self.recruiting.as_mut().filter(|recruiting| recruiting.linked) else {
+            return self.reject();
+        };
+        let Some(contact) = recruiting.call.take() else { return };
+        self.timers.clear(Timer::RecruitCall);
+        let shared = self.shared(&down.path);
+        let current = self.standby.as_ref().map(|standby| self.shared(&standby.path));
+        let better = current.is_none_or(|current| shared < current);
+        if !better || down.starving || !self.is_sane(from, &down) {
+            self.send(from, TreeMessage::Detach);
+            self.output(Output::Hangup { peer: from });
+            return self.recruit_next();
+        }
+        if let Some(old) = self.standby.take() {
+            self.send(old.id(), TreeMessage::Detach);
+            self.output(Output::Hangup { peer: old.id() });
+        }
+        self.recruiting = None;
+        self.standby = Some(Box::new(Standby::new(contact, down)));
+        self.changed.plan = true;
+        self.timers.clear(Timer::Recruit);
+        self.output(Output::Notify(Event::StandbyFound { standby: from, apart: shared == 0 }));
+        if shared == 0 {
+            self.recruit_rounds = 0;
+        } else {
+            self.recruit_check();
+        }
+    }
+
+    /// It does not; others may.
+    pub(crate) fn recruit_refused(&mut self, hang_up: bool, spots: Vec<Spot>) {
+        let Some(recruiting) = self.recruiting.as_mut() else { return };
+        let Some(to) = recruiting.call.take() else { return };
+        self.timers.clear(Timer::RecruitCall);
+        // What it names comes first: it lies in the same subtree as it does.
+        recruiting.candidates.splice(0..0, spots.into_iter().map(|spot| spot.contact));
+        recruiting.candidates.truncate(4 * MAX_CALLS);
+        if hang_up {
+            self.output(Output::Hangup { peer: to.node });
+        }
+        self.recruit_next();
+    }
+
+    pub(crate) fn on_recruit_timeout(&mut self) {
+        self.recruit_refused(true, Vec::new());
+    }
+
+    pub(crate) fn abandon_recruiting(&mut self) {
+        let Some(recruiting) = self.recruiting.take() else { return };
+        self.timers.clear(Timer::RecruitCall);
+        if let Some(to) = recruiting.call {
+            if recruiting.linked {
+                self.send(to.node, TreeMessage::Detach);
+            }
+            self.output(Output::Hangup { peer: to.node });
+        }
+    }
+}
