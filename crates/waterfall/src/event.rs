@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::Stream;
 use tokio_stream::wrappers::BroadcastStream;
@@ -29,6 +30,21 @@ pub enum Event {
         from: Option<NodeId>,
         /// Who does now.
         to: NodeId,
+    },
+    /// There is a second, warm parent, which feeds us at once when the first is lost.
+    StandbyFound(NodeId),
+    /// The second parent is gone, and another is looked for. Not sent when it becomes the parent.
+    StandbyLost(NodeId),
+    /// The stream comes over another link, since two seconds. Sent for each change that lasted.
+    Switched {
+        /// Who sent it before.
+        from: NodeId,
+        /// Who sends it now.
+        to: NodeId,
+        /// Between the last new packet from the one and the first from the other.
+        gap: Duration,
+        /// Packets that were missing then and have not come since.
+        lost: u64,
     },
     /// A viewer cannot go on without a key frame of this track of ours: make one if you can. Sent at
     /// most once a second, only to the track's speaker.

@@ -57,7 +57,7 @@ impl SignalPath {
         match self {
             Self::Direct => config,
             Self::Auto => config.call_timeout(seconds(8)).lease(seconds(8)),
-            Self::Letter => config.call_timeout(seconds(40)).repair_call_timeout(seconds(5)).lease(seconds(12)),
+            Self::Letter => config.call_timeout(seconds(40)).lease(seconds(12)),
         }
     }
 }

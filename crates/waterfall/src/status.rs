@@ -25,6 +25,8 @@ pub enum LinkRole {
     Parent,
     /// We feed it.
     Child,
+    /// It would feed us if the parent were lost, or we would feed it.
+    Standby,
     /// Being set up, or being left.
     Other,
 }
@@ -66,6 +68,10 @@ pub struct Answered {
 pub struct Status {
     /// Who feeds us; none for the root and for an orphan.
     pub parent: Option<NodeId>,
+    /// Who would feed us if the parent were lost.
+    pub standby: Option<NodeId>,
+    /// Whom we stand by for.
+    pub wards: Vec<NodeId>,
     /// Edges to the root; none for an orphan.
     pub depth: Option<u16>,
     /// Whom we feed.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures::future::abortable;
 use tokio::sync::Notify;
-use waterfall_media::forward::LinkId;
 use waterfall_tree::{Event as TreeEvent, Input, Output};
 use waterfall_wire::{Contact, Have, Kid, LinkMessage, NodeId, encode};
 
@@ -27,7 +26,7 @@ impl Driver {
                 output => self.effect(output),
             }
         }
-        let starving = self.tree.status().starving;
+        let starving = self.tree.is_starving();
         if starving != self.starving {
             self.starving = starving;
             self.shared.engine.set_fed(self.registration.group, !starving);
@@ -121,14 +120,16 @@ impl Driver {
 
     /// Media may, or may no longer, flow over the link to this neighbour.
     ///
-    /// The callee says at once what it has, behind the catalogues; the caller answers with what it
-    /// has once it knows these. Either begins to send when it has heard the other, so no packet
-    /// comes before the catalogue that explains it.
+    /// Each end says at once what it has, behind the catalogues that explain what it may send, and
+    /// begins to send when it has heard the other. An orphan's RESUME so goes out together with the
+    /// message that makes its standby its parent.
     fn feed(&mut self, peer: &NodeId, on: bool) {
+        let feeds_us = on && !self.tree.children().any(|child| child == *peer);
         let Some(link) = self.links.get_mut(peer) else { return };
         link.feeding = on;
         link.resumed = false;
-        let (id, called_by_us) = (link.id, link.called_by_us);
+        let id = link.id;
+        self.shared.engine.set_feeder(id, feeds_us);
         self.shared.engine.set_edge(id, on);
         if !on {
             return;
@@ -139,14 +140,8 @@ impl Driver {
         if let Some(event) = &self.last_event {
             self.send(peer, &LinkMessage::Event(event.clone()));
         }
-        if !called_by_us {
-            self.ask_engine_what_we_have(*peer, id);
-        }
-    }
-
-    fn ask_engine_what_we_have(&mut self, peer: NodeId, link: LinkId) {
-        let (engine, group) = (self.shared.engine.clone(), self.registration.group);
-        self.tasks.push(Box::pin(async move { Done::Have { peer, link, have: engine.have(group).await } }));
+        let (engine, group, peer) = (self.shared.engine.clone(), self.registration.group, *peer);
+        self.tasks.push(Box::pin(async move { Done::Have { peer, link: id, have: engine.have(group).await } }));
     }
 
     pub(super) fn say_resume(&self, peer: &NodeId, have: Vec<(u32, u64)>) {
@@ -160,11 +155,7 @@ impl Driver {
             return;
         }
         link.resumed = true;
-        let (id, called_by_us) = (link.id, link.called_by_us);
-        self.shared.engine.resume(id, have.iter().map(|have| (have.kid.0, have.next)).collect());
-        if called_by_us {
-            self.ask_engine_what_we_have(peer, id);
-        }
+        self.shared.engine.resume(link.id, have.iter().map(|have| (have.kid.0, have.next)).collect());
     }
 
     /// A delegate's entry record: itself and the first of those below it. A child's addresses are
@@ -174,8 +165,8 @@ impl Driver {
         if !self.secrets.charter.delegates.contains(&me.node) || me.addresses.is_empty() {
             return;
         }
-        let children = self.tree.status().children;
-        let is_child = |node: &NodeId| children.iter().any(|child| child.node == *node);
+        let children: Vec<NodeId> = self.tree.children().collect();
+        let is_child = |node: &NodeId| children.contains(node);
         for spot in self.tree.open_spots(self.now()) {
             if is_child(&spot.contact.node) {
                 self.relays.insert(spot.contact.node, spot.contact);
@@ -191,6 +182,8 @@ impl Driver {
         match event {
             TreeEvent::Moved { from, to } => self.emit(Event::ParentChanged { from, to }),
             TreeEvent::ParentLost { parent, .. } => self.emit(Event::ParentLost(parent)),
+            TreeEvent::StandbyFound { standby, .. } => self.emit(Event::StandbyFound(standby)),
+            TreeEvent::StandbyLost(standby) => self.emit(Event::StandbyLost(standby)),
             TreeEvent::ChildJoined(peer) => self.emit(Event::Joined(peer)),
             TreeEvent::ChildLeft(peer) => {
                 if !self.leaving.is_empty() {

@@ -56,7 +56,7 @@ impl Driver {
         }
         match ask.body.clone() {
             AskBody::Probe => {
-                let spots = self.tree.open_spots(self.now());
+                let spots = self.tree.probed(self.now());
                 self.reply(&ask, ReplyBody::Spots(spots), way);
             }
             AskBody::Offer(offer) => {
@@ -153,7 +153,23 @@ impl Driver {
                 }
             }
             engine::Event::KeyFrameWanted { kid, .. } => self.emit(Event::KeyFrameWanted(Kid(kid))),
-            // Overflows are counted with the link; whether a neighbour is fed is the tree's to say.
+            engine::Event::Withheld { link, packets } => {
+                if let Some(peer) = self.links.peer(link) {
+                    tracing::debug!(%peer, packets, "packets that a neighbour has do not come");
+                    self.tree.handle(now, Input::Withheld { peer });
+                }
+            }
+            engine::Event::QueueOverflow { link, .. } => {
+                if let Some(peer) = self.links.peer(link).filter(|peer| self.links.is_congested(peer)) {
+                    self.tree.handle(now, Input::Congested { peer });
+                }
+            }
+            engine::Event::Switched { from, to, gap, lost, .. } => {
+                if let Some((from, to)) = self.links.peer_ever(from).zip(self.links.peer_ever(to)) {
+                    self.emit(Event::Switched { from, to, gap, lost });
+                }
+            }
+            // Whether a neighbour is fed is the tree's to say.
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! Which link leads to which neighbour, and what it has carried.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use waterfall_media::engine::{LinkStats, Stats};
 use waterfall_media::forward::LinkId;
@@ -8,6 +9,9 @@ use waterfall_wire::{LinkMessage, NodeId};
 
 use crate::member::Member;
 use crate::status::{LinkRole, LinkStatus};
+
+/// A link is told to be too slow once in this time.
+const CONGESTED: Duration = Duration::from_secs(2);
 
 /// Past links whose figures are kept.
 const PAST: usize = 256;
@@ -36,6 +40,8 @@ pub(crate) struct Link {
     pub(crate) feeding: bool,
     /// The other end has said what it has, so sending has begun.
     pub(crate) resumed: bool,
+    /// When it was last told to be too slow.
+    pub(crate) congested: Option<Instant>,
 }
 
 impl Link {
@@ -65,7 +71,8 @@ impl Links {
     /// Puts a link in the place of any other to the same peer, whose id is returned.
     pub(crate) fn insert(&mut self, peer: NodeId, id: LinkId, called_by_us: bool, proof: Proof) -> Option<LinkId> {
         let old = self.remove(&peer);
-        self.by_peer.insert(peer, Link { id, up: false, called_by_us, proof, feeding: false, resumed: false });
+        self.by_peer
+            .insert(peer, Link { id, up: false, called_by_us, proof, feeding: false, resumed: false, congested: None });
         self.peers.insert(id, peer);
         old
     }
@@ -93,6 +100,22 @@ impl Links {
     /// Whose link this is, if it is in use.
     pub(crate) fn peer(&self, id: LinkId) -> Option<NodeId> {
         self.peers.get(&id).copied()
+    }
+
+    /// Whose link this is or was, as far back as past links are kept.
+    pub(crate) fn peer_ever(&self, id: LinkId) -> Option<NodeId> {
+        let past = || self.past.iter().rev().find(|(past, _)| *past == id).map(|(_, status)| status.peer);
+        self.peer(id).or_else(past)
+    }
+
+    /// Notes that a link was too slow. Whether that is news: one overflow is many events.
+    pub(crate) fn is_congested(&mut self, peer: &NodeId) -> bool {
+        let Some(link) = self.by_peer.get_mut(peer) else { return false };
+        let news = link.congested.is_none_or(|at| at.elapsed() >= CONGESTED);
+        if news {
+            link.congested = Some(Instant::now());
+        }
+        news
     }
 
     /// All links in use.

@@ -293,6 +293,7 @@ impl Driver {
                         let answered = Answered { peer, path, after };
                         self.answered = Some(answered);
                         self.emit(Event::Answered(answered));
+                        self.tree.handle(now, Input::CallAnswered { peer });
                     }
                     Outcome::Refused { reason, spots } => {
                         self.links.remove(&peer);
@@ -342,6 +343,8 @@ impl Driver {
                 LinkRole::Parent
             } else if tree.children.iter().any(|child| child.node == *peer) {
                 LinkRole::Child
+            } else if tree.standby == Some(*peer) || tree.wards.contains(peer) {
+                LinkRole::Standby
             } else {
                 LinkRole::Other
             }
@@ -354,6 +357,8 @@ impl Driver {
         let tree = self.tree.status();
         let status = Status {
             parent: tree.parent,
+            standby: tree.standby,
+            wards: tree.wards,
             depth: tree.depth.filter(|_| tree.parent.is_some() || self.is_root()),
             children: tree.children.iter().map(|child| child.node).collect(),
             size: tree.size,
@@ -378,7 +383,7 @@ impl Driver {
     /// Once the room is over: leave as soon as no child needs us, or when the drain is over.
     fn leave_when_drained(&mut self) {
         let Some(ended) = self.ended else { return };
-        let drained = self.tree.status().children.is_empty() || ended.elapsed() >= DRAIN;
+        let drained = self.tree.child_count() == 0 || ended.elapsed() >= DRAIN;
         if !self.leaving.is_empty() && drained {
             let now = self.now();
             self.tree.handle(now, Input::Leave);
