@@ -34,9 +34,11 @@ const NOTICES: (f64, f64) = (8.0, 1.0);
 const MAX_HEARD: usize = 1024;
 /// Most answers that are kept on offer; for more the oldest is let go. Each recipient has one.
 const MAX_WRITTEN: usize = 128;
-/// Pauses between two attempts to read a letter: word of it may be faster than it is.
-const ATTEMPTS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1500)];
+/// Pauses before the attempts to read a letter: a notice may be faster than it is.
+const NOTICED: &[Duration] =
+    &[Duration::ZERO, Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1500)];
+/// As above, of one that was rung for: that was written well before.
+const RUNG: &[Duration] = &[Duration::ZERO, Duration::from_millis(500)];
 /// First and longest pause between two looks at the own doorbells, which cost a look-up each.
 const FIRST_LISTEN: Duration = Duration::from_secs(2);
 const LAST_LISTEN: Duration = Duration::from_secs(16);
@@ -75,7 +77,7 @@ impl<K: Hash + Eq + Clone> Heard<K> {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Letterbox {
-    waiting: VecDeque<(NodeId, UnixMillis)>,
+    waiting: VecDeque<(NodeId, UnixMillis, Word)>,
     reading: usize,
     notices: Heard<(NodeId, NodeId, LetterKind)>,
     rings: Heard<NodeId>,
@@ -111,14 +113,14 @@ impl Default for Letterbox {
 impl Letterbox {
     /// Puts a letter on the list of those to read, if the bounds allow it.
     fn want(&mut self, from: NodeId, at: UnixMillis, word: Word) -> bool {
-        if let Some((_, wanted)) = self.waiting.iter_mut().find(|(sender, _)| *sender == from) {
+        if let Some((_, wanted, _)) = self.waiting.iter_mut().find(|(sender, ..)| *sender == from) {
             *wanted = at.max(*wanted);
             return true;
         }
         let now = Instant::now();
         let allowed = self.waiting.len() < MAX_WAITING && self.of_one.allow(from, now) && self.of_all.allow(word, now);
         if allowed {
-            self.waiting.push_back((from, at));
+            self.waiting.push_back((from, at, word));
         }
         allowed
     }
@@ -145,10 +147,10 @@ impl Letterbox {
 }
 
 /// Reads a letter that was written at `at` or later; an older one if that is all there is.
-async fn read(signal: Signal, place: RecordKey, at: UnixMillis) -> Option<Header> {
+async fn read(signal: Signal, place: RecordKey, at: UnixMillis, attempts: &[Duration]) -> Option<Header> {
     let mut found = None;
-    for pause in ATTEMPTS {
-        sleep(pause).await;
+    for pause in attempts {
+        sleep(*pause).await;
         match signal.get(place).await {
             Ok(Some(header)) if header.seq >= at => return Some(header),
             Ok(older) => found = older.or(found),
@@ -235,12 +237,14 @@ impl Driver {
 
     fn read_letters(&mut self) {
         while self.letterbox.reading < MAX_READING {
-            let Some((from, at)) = self.letterbox.waiting.pop_front() else { return };
+            let Some((from, at, word)) = self.letterbox.waiting.pop_front() else { return };
             self.letterbox.reading += 1;
             let me = self.shared.node_id();
             let place = letter::key(&self.secrets.epoch_key, &from, &me, LetterKind::Ask);
+            let attempts = if word == Word::Ring { RUNG } else { NOTICED };
             let signal = self.shared.signal.clone();
-            self.tasks.push(Box::pin(async move { Done::Read { from, letter: read(signal, place, at).await } }));
+            self.tasks
+                .push(Box::pin(async move { Done::Read { from, letter: read(signal, place, at, attempts).await } }));
         }
     }
 
@@ -303,3 +307,7 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "letterbox_tests.rs"]
+mod tests;
