@@ -13,7 +13,7 @@ use waterfall_wire::{
     Ask, Header, LetterKind, MAX_CLOCK_AHEAD, NodeId, RecordKey, RecordKind, Reply, Ring, UnixMillis,
 };
 
-use super::answers::Way;
+use super::answers::{Repetition, Way};
 use super::{Done, Driver};
 use crate::clock::unix_now;
 
@@ -80,7 +80,9 @@ pub(crate) struct Letterbox {
     waiting: VecDeque<(NodeId, UnixMillis, Word)>,
     reading: usize,
     notices: Heard<(NodeId, NodeId, LetterKind)>,
-    rings: Heard<NodeId>,
+    /// Letters that have been read, or were rung for, by sender and date. A ring in another's name
+    /// must not hide one of its own, so a later date does not cover an earlier.
+    rings: Heard<(NodeId, UnixMillis)>,
     passed_on: RateLimit<NodeId>,
     of_one: RateLimit<NodeId>,
     of_all: RateLimit<Word>,
@@ -226,8 +228,9 @@ impl Driver {
         let mut any = false;
         for Ring { from, at } in rings {
             let welcome = from != me && !self.secrets.charter.expelled.contains(&from);
-            if welcome && self.letterbox.rings.is_news(&from, at, now) && self.letterbox.want(from, at, Word::Ring) {
-                self.letterbox.rings.note(from, at);
+            let news = self.letterbox.rings.is_news(&(from, at), at, now);
+            if welcome && news && self.letterbox.want(from, at, Word::Ring) {
+                self.letterbox.rings.note((from, at), at);
                 any = true;
             }
         }
@@ -256,6 +259,7 @@ impl Driver {
             tracing::debug!(%from, "no letter was found where one was said to lie");
             return;
         };
+        self.letterbox.rings.note((from, letter.seq), letter.seq);
         let (key, me, now) = (self.secrets.epoch_key.clone(), self.shared.node_id(), unix_now());
         match letter::open_ask(&key, &letter, &me, now, &mut self.replays) {
             Ok(ask) if self.answers.is_outdated(&ask) => tracing::debug!(%from, "a letter of a call given up"),
@@ -265,6 +269,8 @@ impl Driver {
                     self.asked_again(&ask, Way::Letter);
                 }
             }
+            // The next letter is not there yet, or nobody has cleared the last away.
+            Err(LetterError::Call(CallError::Expired)) => tracing::debug!(%from, "a letter has expired"),
             Err(error) => {
                 tracing::debug!(%from, %error, "a letter was dropped");
                 self.refused += 1;
@@ -303,7 +309,9 @@ impl Driver {
         match self.answers.again(ask, way) {
             Ok(Some((body, way))) => self.reply(ask, body, way),
             Ok(None) => {}
-            Err(_) => self.refused += 1,
+            // A letter is found again as long as it lies.
+            Err(Repetition { by_letter: true }) => {}
+            Err(Repetition { by_letter: false }) => self.refused += 1,
         }
     }
 }

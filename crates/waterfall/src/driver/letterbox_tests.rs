@@ -61,3 +61,12 @@ fn it_listens_while_there_is_room_and_some_time_after() {
     letterbox.heard_rings(true);
     assert_eq!(letterbox.pause, FIRST_LISTEN);
 }
+
+#[test]
+fn a_ring_in_anothers_name_hides_none_of_its_own() {
+    let (mut heard, now) = (Heard(HashMap::new()), UnixMillis(10_000_000));
+    let later = now.plus(MAX_CLOCK_AHEAD);
+    heard.note((sender(1), later), later);
+    assert!(!heard.is_news(&(sender(1), later), later, now));
+    assert!(heard.is_news(&(sender(1), now), now, now));
+}
