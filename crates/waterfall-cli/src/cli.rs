@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keys::{DebugArgs, KeyArgs, KeysArgs};
+use waterfall::SignalPath;
 
 /// Live streaming with no media server and no signalling server: viewers pass the stream on to each other.
 #[derive(Debug, Parser)]
@@ -84,9 +85,34 @@ pub(crate) struct NetworkArgs {
     #[arg(long)]
     pub no_state: bool,
 
+    /// How links are offered and answered.
+    #[arg(long, value_enum, default_value_t = SignalPathArg::Auto)]
+    pub signal_path: SignalPathArg,
+
     /// How many others to forward the stream to: 0 (leaf) to 64.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=64))]
     pub fan_out: u8,
+}
+
+/// See [`SignalPath`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignalPathArg {
+    /// Over a direct stream, and by letter when that brings no answer within a second.
+    Auto,
+    /// Over a direct stream only.
+    Direct,
+    /// By letter only: through records in the DHT. Slower; asks nobody directly.
+    Letter,
+}
+
+impl From<SignalPathArg> for SignalPath {
+    fn from(path: SignalPathArg) -> Self {
+        match path {
+            SignalPathArg::Auto => Self::Auto,
+            SignalPathArg::Direct => Self::Direct,
+            SignalPathArg::Letter => Self::Letter,
+        }
+    }
 }
 
 /// What opens a room.
@@ -308,6 +334,17 @@ pub(crate) struct BenchArgs {
     pub what: BenchCommand,
 }
 
+/// Which signal paths are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchPath {
+    /// A direct stream.
+    Direct,
+    /// Letters in the DHT.
+    Letter,
+    /// One after the other.
+    Both,
+}
+
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
@@ -316,6 +353,21 @@ pub(crate) enum BenchCommand {
         /// How many joins, one after the other.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
         count: u16,
+        /// How links are offered and answered.
+        #[arg(long, value_enum, default_value_t = BenchPath::Direct)]
+        signal_path: BenchPath,
+    },
+    /// What viewers see when relays above them are killed: time without a frame, frames lost.
+    Failover {
+        /// How many viewers, each a process of its own.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(3..=200))]
+        viewers: u16,
+        /// How many relays to kill, one after the other; a new viewer comes for each.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        kills: u16,
+        /// How many others each participant forwards to: 1 to 64.
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+        fan_out: u8,
     },
     /// What forwarding to children costs: processor time per million packets sent, and the time a packet takes.
     Relay {

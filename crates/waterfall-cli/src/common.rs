@@ -22,7 +22,8 @@ pub(crate) async fn start_node(args: &NetworkArgs) -> Result<Node, Failure> {
         .listen(args.listen.iter().copied())
         .port(args.port)
         .bootstrap(bootstrap)
-        .lan_discovery(!args.no_lan);
+        .lan_discovery(!args.no_lan)
+        .signal_path(args.signal_path.into());
     if let Some(folder) = state::folder(args) {
         builder = builder.state_dir(folder);
     }

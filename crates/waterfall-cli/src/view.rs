@@ -68,6 +68,7 @@ pub(crate) struct View {
     counts: Vec<u64>,
     began: Instant,
     last_frame: Option<Instant>,
+    longest_pause: Duration,
     tally: Tally,
 }
 
@@ -90,7 +91,7 @@ impl View {
             streams.push(Box::pin(frames.map(move |item| (index, item))) as Tagged);
         }
         let counts = vec![0; tracks.len()];
-        Ok(Self { tracks, streams, counts, began, last_frame: None, tally: Tally::default() })
+        Ok(Self { tracks, streams, counts, began, last_frame: None, longest_pause: Duration::ZERO, tally: Tally::default() })
     }
 
     /// The tracks that are received, in the order of their indices.
@@ -101,6 +102,13 @@ impl View {
     /// What has come so far.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The longest time without any frame since this was last asked, the present one included; none before the
+    /// first frame.
+    pub(crate) fn take_longest_pause(&mut self) -> Duration {
+        let present = self.last_frame.map(|last| last.elapsed()).unwrap_or_default();
+        std::mem::take(&mut self.longest_pause).max(present)
     }
 
     /// The next frame or gap of any track; `None` once all tracks have ended.
@@ -125,6 +133,9 @@ impl View {
         let now = Instant::now();
         self.tally.frames_received += 1;
         self.tally.bytes += frame.data.len() as u64;
+        if let Some(last) = self.last_frame {
+            self.longest_pause = self.longest_pause.max(now - last);
+        }
         match self.last_frame {
             None => self.tally.first_frame_ms = Some(millis(now - self.began)),
             Some(last) if now - last >= STALL && self.tally.stalls.len() < MAX_STALLS => {

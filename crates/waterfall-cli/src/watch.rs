@@ -43,6 +43,8 @@ pub(crate) enum Line {
         status: Status,
         /// What has come so far.
         tally: Tally,
+        /// The longest time without any frame since the line before, in milliseconds.
+        longest_pause_ms: u64,
     },
     /// Frames are missing.
     Gap {
@@ -181,7 +183,7 @@ impl Watcher {
                     Some(seen) => self.seen(&view, seen)?,
                     None => break,
                 },
-                _ = status_tick.tick() => self.report()?,
+                _ = status_tick.tick() => self.report(view.take_longest_pause())?,
                 _ = display_tick.tick() => self.show(true),
                 gone = news.speaker_gone() => return Err(gone),
             }
@@ -217,7 +219,7 @@ impl Watcher {
         loop {
             tokio::select! {
                 () = &mut ended => return Ok(()),
-                _ = status_tick.tick() => self.report()?,
+                _ = status_tick.tick() => self.report(Duration::ZERO)?,
                 _ = display_tick.tick() => self.show(false),
                 gone = news.speaker_gone() => return Err(gone),
             }
@@ -245,10 +247,11 @@ impl Watcher {
         Ok(())
     }
 
-    fn report(&self) -> Result<(), Failure> {
+    fn report(&self, longest_pause: Duration) -> Result<(), Failure> {
         if self.json {
             let status = self.room.status().borrow().clone();
-            print_json(&Line::Status { status, tally: self.tally.clone() })?;
+            let longest_pause_ms = u64::try_from(longest_pause.as_millis()).unwrap_or(u64::MAX);
+            print_json(&Line::Status { status, tally: self.tally.clone(), longest_pause_ms })?;
         }
         Ok(())
     }

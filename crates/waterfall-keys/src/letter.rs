@@ -164,7 +164,9 @@ fn doorbell_salt(epoch_key: &EpochKey) -> Salt {
     *epoch_key.branch("doorbell salt", &[])
 }
 
-fn doorbell_seal(epoch_key: &EpochKey, owner: &NodeId) -> SealKey {
+/// What seals a node's doorbells.
+#[must_use]
+pub fn doorbell_seal(epoch_key: &EpochKey, owner: &NodeId) -> SealKey {
     SealKey::new(epoch_key.branch("doorbell seal", &[&owner.0]))
 }
 

@@ -42,6 +42,8 @@ mod member;
 mod node;
 mod peer_cache;
 mod publish;
+#[cfg(test)]
+mod ringers;
 mod room;
 mod router;
 mod signal_path;

@@ -1,17 +1,19 @@
 //! `waterfall bench`: what joining and forwarding cost on this machine. Loopback only.
 
+mod failover;
 mod join;
 mod relay;
+mod viewers;
 
 use std::time::Duration;
 
 pub(crate) use relay::peak_memory_kib;
 
 use serde::Serialize;
-use waterfall::{Access, Node, Room, generate_key, parse_address};
+use waterfall::{Access, Node, Room, SignalPath, generate_key, parse_address};
 use waterfall_bootstrap::Bootstrap;
 
-use crate::cli::{BenchArgs, BenchCommand};
+use crate::cli::{BenchArgs, BenchCommand, BenchPath};
 use crate::demo::LOOPBACK;
 use crate::exit::Failure;
 use crate::interrupt::interrupted;
@@ -21,7 +23,17 @@ use crate::output::{print, print_json};
 pub(crate) async fn run(args: BenchArgs, json: bool) -> Result<(), Failure> {
     let bench = async {
         match args.what {
-            BenchCommand::Join { count } => show(&Box::pin(join::measure(count)).await?, json),
+            BenchCommand::Join { count, signal_path } => {
+                let paths: &[SignalPath] = match signal_path {
+                    BenchPath::Direct => &[SignalPath::Direct],
+                    BenchPath::Letter => &[SignalPath::Letter],
+                    BenchPath::Both => &[SignalPath::Direct, SignalPath::Letter],
+                };
+                show(&Box::pin(join::measure(count, paths)).await?, json)
+            }
+            BenchCommand::Failover { viewers, kills, fan_out } => {
+                show(&Box::pin(failover::measure(failover::Plan { viewers, kills, fan_out })).await?, json)
+            }
             BenchCommand::Relay { children, rate, seconds } => {
                 show(&Box::pin(relay::measure(relay::Load { children, rate, seconds })).await?, json)
             }
@@ -50,10 +62,10 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(fan_out: u8) -> Result<Self, Failure> {
+    async fn set(fan_out: u8, path: SignalPath) -> Result<Self, Failure> {
         let listen = parse_address(&format!("{LOOPBACK}:0"))?;
         let bootstrap = Bootstrap::start(waterfall_bootstrap::Config::new(generate_key()).listen(listen)).await?;
-        let node = new_node(&bootstrap).await?;
+        let node = new_node(&bootstrap, path).await?;
         let room = node.create(Access::Open).title("bench").fan_out(fan_out).await?;
         Ok(Self { bootstrap, node, room })
     }
@@ -65,10 +77,11 @@ impl Stage {
     }
 }
 
-async fn new_node(bootstrap: &Bootstrap) -> Result<Node, Failure> {
+async fn new_node(bootstrap: &Bootstrap, path: SignalPath) -> Result<Node, Failure> {
     let addresses = bootstrap.addresses();
     let addresses = addresses.iter().filter_map(|text| parse_address(text).ok()).flatten();
-    Ok(Node::builder().listen([LOOPBACK]).lan_discovery(false).bootstrap(addresses).start().await?)
+    let builder = Node::builder().listen([LOOPBACK]).lan_discovery(false).signal_path(path);
+    Ok(builder.bootstrap(addresses).start().await?)
 }
 
 /// Quantiles of a duration, in milliseconds.

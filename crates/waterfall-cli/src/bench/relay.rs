@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use waterfall::{Codec, Credentials, Frame, Item, Kind, Node, Room, TrackSpec};
+use waterfall::{Codec, Credentials, Frame, Item, Kind, Node, Room, SignalPath, TrackSpec};
 
 use super::{Quantiles, Stage, new_node};
 use crate::demo::LOOPBACK;
@@ -79,7 +79,7 @@ impl std::fmt::Display for Figures {
 /// Sets speaker, relay and leaves up, runs the load, and measures.
 pub(super) async fn measure(load: Load) -> Result<Figures, Failure> {
     // The speaker takes two children: the relay and the leaf beside it.
-    let stage = Stage::set(2).await?;
+    let stage = Stage::set(2, SignalPath::Direct).await?;
     let relay = Relay::start(&stage, load.children).await?;
     let direct = Leaf::join(&stage).await?;
     let mut leaves = Vec::new();
@@ -162,7 +162,7 @@ struct Leaf {
 
 impl Leaf {
     async fn join(stage: &Stage) -> Result<Self, Failure> {
-        let node = new_node(&stage.bootstrap).await?;
+        let node = new_node(&stage.bootstrap, SignalPath::Direct).await?;
         let room = node.join(&stage.room.ticket(), Credentials::Open).leaf().await?;
         Ok(Self { node, room })
     }

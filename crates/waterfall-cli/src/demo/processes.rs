@@ -126,7 +126,7 @@ async fn follow(child: &mut Child, index: usize, board: &Board, bar: &ProgressBa
                 result.id = Some(id);
                 with(board, |board| board[index].id = Some(id));
             }
-            Line::Status { status, tally } => {
+            Line::Status { status, tally, .. } => {
                 result.peak_memory_kib = child.id().and_then(peak_memory_kib);
                 if tally.first_frame_ms.is_some() && !watching {
                     watching = true;

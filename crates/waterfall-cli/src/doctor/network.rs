@@ -101,7 +101,7 @@ fn judge<'a>(text: &str, answers: impl Iterator<Item = (&'a Multiaddr, Result<u1
         let over = if address.to_string().contains("/udp/") { "UDP (QUIC)" } else { "TCP" };
         match answer {
             Ok(ms) => good.push(format!("{over} in {ms} ms")),
-            Err(reason) => bad.push(format!("not over {over}: {reason}")),
+            Err(reason) => bad.push(format!("not over {over}: {}", reason.trim_end_matches('.'))),
         }
     }
     let says = format!(

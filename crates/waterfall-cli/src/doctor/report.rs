@@ -1,10 +1,13 @@
 //! What was found, as lines for people or as JSON for programs.
 
-use console::style;
+use console::{Term, measure_text_width, style};
 use serde::Serialize;
 
 use crate::output::print;
 use crate::screen::printable;
+
+/// Where the words of a finding begin.
+const INDENT: usize = 21;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,18 +47,40 @@ impl Finding {
         Self { what, level: Level::Problem, says: says.into(), remedy: Some(remedy.into()) }
     }
 
-    fn text(&self) -> String {
+    /// `columns` is where lines are to end.
+    fn text(&self, columns: usize) -> String {
         let level = match self.level {
             Level::Ok => style("ok     ").green(),
             Level::Warning => style("warning").yellow(),
             Level::Problem => style("problem").red().bold(),
         };
-        let mut text = format!("{level}  {:<10}  {}", self.what, printable(&self.says));
+        let mut text = format!("{level}  {:<10}  {}", self.what, wrap(&printable(&self.says), columns, INDENT));
         if let Some(remedy) = &self.remedy {
-            text.push_str(&format!("\n{:21}→ {}", "", printable(remedy)));
+            let remedy = wrap(&printable(remedy), columns, INDENT + 2);
+            text.push_str(&format!("\n{:INDENT$}→ {remedy}", ""));
         }
         text
     }
+}
+
+/// Breaks a text between words, so that it fits between `indent` and `columns` where it can.
+fn wrap(text: &str, columns: usize, indent: usize) -> String {
+    let room = columns.saturating_sub(indent).max(20);
+    let mut wrapped = String::with_capacity(text.len());
+    let mut used = 0;
+    for word in text.split(' ') {
+        let width = measure_text_width(word);
+        if used > 0 && used + 1 + width > room {
+            wrapped.push_str(&format!("\n{:indent$}", ""));
+            used = 0;
+        } else if used > 0 {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped.push_str(word);
+        used += width;
+    }
+    wrapped
 }
 
 /// All that was found.
@@ -82,7 +107,10 @@ impl Report {
     /// Takes a finding, and prints it: some take seconds, and people wait.
     pub(super) fn add(&mut self, finding: Finding) -> std::io::Result<()> {
         if !self.json {
-            print(finding.text())?;
+            let term = Term::stdout();
+            // Elsewhere a finding is a line, as programs like it.
+            let columns = if term.is_term() { usize::from(term.size().1) } else { usize::MAX };
+            print(finding.text(columns))?;
         }
         self.findings.push(finding);
         Ok(())
@@ -98,5 +126,21 @@ impl Report {
 
     fn count(&self, level: Level) -> usize {
         self.findings.iter().filter(|finding| finding.level == level).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_findings_are_broken_between_words() {
+        assert_eq!(wrap("one two three four five", 24, 4), "one two three four\n    five");
+        assert_eq!(
+            wrap("a-word-that-is-longer-than-all-the-room b", 24, 4),
+            "a-word-that-is-longer-than-all-the-room\n    b"
+        );
+        assert_eq!(wrap("one two", usize::MAX, INDENT), "one two");
+        assert_eq!(wrap("", 0, INDENT), "");
     }
 }

@@ -72,3 +72,48 @@ fn completions_for_every_shell_and_pages_for_every_command() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("/proc/nowhere"), "{}", stderr(&output));
 }
+
+/// What the documents tell people to type is what the command takes.
+#[test]
+fn the_documents_name_no_flag_that_is_not_there() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let mut seen = 0;
+    for document in ["README.md", "docs/guide.md"] {
+        let text = std::fs::read_to_string(format!("{root}/{document}")).unwrap().replace("\\\n", " ");
+        for command in commands(&text) {
+            let words: Vec<_> = command.split_whitespace().skip(1).collect();
+            let path: Vec<_> =
+                words.iter().copied().take_while(|w| w.chars().all(|c| c.is_ascii_lowercase())).collect();
+            let Some(flags) = flags_of(&path) else { panic!("{document}: '{command}' is no command") };
+            for flag in words.iter().filter(|word| word.starts_with("--")) {
+                assert!(flags.contains(flag), "{document}: '{command}' has {flag}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "{seen} flags were found");
+}
+
+/// Everything that looks like a call of the command, in blocks of code and in backticks.
+fn commands(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (index, block) in text.split("```").enumerate() {
+        let pieces: Vec<&str> = match index % 2 {
+            1 => block.lines().map(|line| line.split(" # ").next().unwrap_or_default()).collect(),
+            _ => block.split('`').skip(1).step_by(2).collect(),
+        };
+        let calls = pieces.into_iter().flat_map(|piece| piece.split(['|', ';', '&']));
+        let calls = calls.map(|call| call.trim().trim_start_matches("$ "));
+        // The one line of output that looks like a call.
+        found.extend(calls.filter(|call| call.starts_with("waterfall ") && *call != "waterfall room owner"));
+    }
+    found
+}
+
+/// The help of the longest prefix of these words that is a command.
+fn flags_of(words: &[&str]) -> Option<String> {
+    (1..=words.len().min(2)).rev().find_map(|length| {
+        let output = run(&[&words[..length], &["--help"]].concat());
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    })
+}

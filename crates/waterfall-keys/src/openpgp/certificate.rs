@@ -41,7 +41,7 @@ impl Certificate {
     /// # Errors
     /// [`ReadError`]; one certificate that cannot be read makes the whole file an error, so that
     /// nobody is left out without a word. Never panics; memory is bounded by a few times the file's
-    /// length, which may be 1 MiB.
+    /// length, which may be 16 MiB.
     pub fn read_all(file: &[u8]) -> Result<Vec<Self>, ReadError> {
         Ok(packets::read(file)?.into_iter().filter_map(Self::new).collect())
     }
@@ -74,7 +74,13 @@ impl Certificate {
         let valid = self.cert.with_policy(&policy, at).ok();
         let name = valid.as_ref().and_then(|valid| valid.primary_userid().ok()).map(|name| name.userid().value());
         // Without a valid one, any says more than none.
-        let name = name.or_else(|| self.cert.userids().next().map(|name| name.userid().value()));
+        let known = name.map(|name| Holder::new(Some(&String::from_utf8_lossy(name)), self.fingerprint));
+        known.unwrap_or_else(|| self.claimed_holder())
+    }
+
+    /// Who is said to be its holder, with no signature checked.
+    pub(super) fn claimed_holder(&self) -> Holder {
+        let name = self.cert.userids().next().map(|name| name.userid().value());
         Holder::new(name.map(String::from_utf8_lossy).as_deref(), self.fingerprint)
     }
 

@@ -13,8 +13,9 @@
 //!
 //! **Who is a member is not for every holder of the ticket.** PKESKs name no recipient (§5.1.8), so
 //! a reader tries its key on each that has the key's algorithm: at most some 60 with Curve25519, 18
-//! with RSA-3072 or 14 with RSA-4096, as more do not fit a chunk; half a second at worst. The list of
-//! fingerprints beside the message is sealed under the epoch key: members need it to know each other
+//! with RSA-3072 or 14 with RSA-4096, as more do not fit a chunk; half a second at worst. (GnuPG 2.2
+//! does so too, but ends with status 2 where other Curve25519 members stand before: what it prints is
+//! right.) The list of fingerprints beside the message is sealed under the epoch key: members need it to know each other
 //! on links, and have that key.
 
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ use waterfall_wire::{
 use zeroize::Zeroizing;
 
 use super::certificate::EncryptionKey;
-use super::{Certificate, Reason, SecretKey, Unfit};
+use super::{Certificate, KeyError, Reason, SecretKey, Unfit};
 use crate::content::{self, Encrypted, MAX_AEAD_CHUNK, is_aes, is_known, malformed};
 use crate::{EpochKey, RoomKey, SealKey, UnsealError, random};
 
@@ -79,18 +80,15 @@ pub enum SealMembersError {
 }
 
 /// Why a key chunk gives no room key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenMembersError {
     /// The message is not for this key: its holder is no member, or not under this certificate.
     #[error("the room is not open to this key")]
     NotForThisKey,
-    /// The key is locked; [`SecretKey::unlock`] comes first.
-    #[error("the secret key is locked by a passphrase")]
-    Locked,
-    /// The key has no part that is for decryption, or only its public half.
-    #[error("the secret key has no part that decrypts")]
-    NoDecryptionKey,
+    /// The key has no open part that is for decryption.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The message is no OpenPGP message of the expected form, or was altered.
     #[error("the key chunk is malformed")]
     Malformed,
@@ -231,7 +229,7 @@ fn recipients_aad(index: u16) -> Vec<u8> {
     [RECIPIENTS_DOMAIN, &index.to_be_bytes()].concat()
 }
 
-/// Whose certificates a chunk is for, sorted. The caller has checked that the chunk came under the
+/// Whose certificates a chunk is for. The caller has checked that the chunk came under the
 /// room key pair.
 ///
 /// # Errors
@@ -254,8 +252,8 @@ pub fn open(message: &[u8], key: &SecretKey, now: UnixMillis) -> Result<RoomKey,
     }
     let mut keys = key.decryption_keys(now);
     if keys.is_empty() {
-        let locked = key.has_locked_parts();
-        return Err(if locked { OpenMembersError::Locked } else { OpenMembersError::NoDecryptionKey });
+        key.certificate().check_recipient(now).map_err(KeyError::from)?;
+        return Err(if key.has_locked_parts() { KeyError::Locked } else { KeyError::CannotDecrypt }.into());
     }
     if message.is_empty() {
         return Err(OpenMembersError::NotForThisKey);

@@ -25,9 +25,10 @@ pub use certificate::Certificate;
 pub use details::{Details, KeyDetails};
 pub use generate::{GenerateError, GeneratedKey, generate};
 pub use packets::{Format, ReadError};
-pub use secret_key::{SecretKey, SecretPart, Stub, UnlockError};
+pub use secret_key::{KeyError, SecretKey, SecretPart, Stub, UnlockError};
 pub use statement::{
-    CertifyError, VerifyError, certify_node, certify_owner, node_statement, owner_statement, verify_node, verify_owner,
+    CertifyError, VerifyError, certify_node, certify_owner, claimed_by, node_statement, owner_statement, verify_node,
+    verify_owner,
 };
 pub use time::MAX_SKEW;
 pub use unfit::{Holder, Reason, Unfit};

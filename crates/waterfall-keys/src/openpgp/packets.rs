@@ -13,8 +13,8 @@ use sequoia_openpgp as openpgp;
 
 use super::armor;
 
-/// Longest file with keys or certificates, in bytes.
-pub(super) const MAX_FILE: usize = 1024 * 1024;
+/// Longest file with keys or certificates, in bytes: some 10 000 of GnuPG's in ASCII armor.
+pub(super) const MAX_FILE: usize = 16 * 1024 * 1024;
 /// Most certificates in one file.
 const MAX_CERTIFICATES: usize = 10_000;
 /// Most user ids and subkeys of one certificate.
@@ -67,8 +67,8 @@ impl Format {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// More than 1 MiB.
-    #[error("more than {} KiB is no key or certificate", MAX_FILE / 1024)]
+    /// More than 16 MiB.
+    #[error("files of more than {} MiB are not read", MAX_FILE / 1024 / 1024)]
     TooLong,
     /// No OpenPGP certificate in it; what it may be instead.
     #[error("{}", .0.describe())]

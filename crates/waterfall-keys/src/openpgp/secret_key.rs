@@ -15,7 +15,7 @@ use waterfall_wire::{Fingerprint, UnixMillis};
 use super::certificate::for_encryption;
 use super::packets::{self, ReadError};
 use super::time::policy;
-use super::{Certificate, algorithm};
+use super::{Certificate, Reason, Unfit, algorithm};
 use crate::Password;
 use crate::chunk::Argon2Params;
 
@@ -95,6 +95,24 @@ pub enum UnlockError {
     /// It is locked in a way that is not known here.
     #[error("the key is locked in a way that this version does not know")]
     Unsupported,
+}
+
+/// Why a secret key does not serve.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Its certificate does not serve now, whatever the secret parts.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// A passphrase comes first ([`SecretKey::unlock`]).
+    #[error("the secret key is locked by a passphrase")]
+    Locked,
+    /// The certificate can be encrypted to, but the secret part that decrypts is not here.
+    #[error("the file does not have the part of the secret key that decrypts")]
+    CannotDecrypt,
+    /// The certificate can sign, but the secret part that signs is not here.
+    #[error("the file does not have the part of the secret key that signs")]
+    CannotSign,
 }
 
 impl SecretKey {
@@ -180,6 +198,35 @@ impl SecretKey {
             }
         }
         if opened { Ok(()) } else { result }
+    }
+
+    /// Whether it can open a room and prove on links whose node this is.
+    ///
+    /// # Errors
+    /// [`KeyError`]; what is wrong with the certificate is said before the passphrase is asked for.
+    pub fn check_member(&self, now: UnixMillis) -> Result<(), KeyError> {
+        match self.certificate.check_recipient(now) {
+            // The room key may have been sealed to it before.
+            Err(Unfit { reason: Reason::EncryptionKeyExpired { .. }, .. }) | Ok(()) => {}
+            Err(unfit) => return Err(unfit.into()),
+        }
+        self.check_owner(now)?;
+        if self.decryption_keys(now).is_empty() {
+            return Err(if self.has_locked_parts() { KeyError::Locked } else { KeyError::CannotDecrypt });
+        }
+        Ok(())
+    }
+
+    /// Whether it can certify a room as its holder's.
+    ///
+    /// # Errors
+    /// [`KeyError`]; what is wrong with the certificate is said before the passphrase is asked for.
+    pub fn check_owner(&self, now: UnixMillis) -> Result<(), KeyError> {
+        self.certificate.check_signer(now)?;
+        if self.signing_key(now).is_none() {
+            return Err(if self.has_locked_parts() { KeyError::Locked } else { KeyError::CannotSign });
+        }
+        Ok(())
     }
 
     /// Open parts that are for encryption, newest first; also those that are past their date, as

@@ -16,21 +16,15 @@ use sequoia_openpgp as openpgp;
 use waterfall_wire::{Certified, Epoch, Fingerprint, MAX_CERTIFICATION, NodeId, Owner, RoomId, UnixMillis};
 
 use super::time::{latest, policy};
-use super::{Certificate, Reason, SecretKey, Unfit, algorithm, minimal, packets};
+use super::{Certificate, KeyError, Reason, SecretKey, Unfit, algorithm, minimal, packets};
 
 /// Why a statement is not signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertifyError {
-    /// The certificate does not serve for signing now.
+    /// The key does not serve for signing now.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
-    /// The key that signs is locked; [`SecretKey::unlock`] comes first.
-    #[error("the secret key is locked by a passphrase")]
-    Locked,
-    /// The certificate has a key for signing, but its secret part is not here.
-    #[error("the secret part of the key that signs is not in the file")]
-    NoSecretPart,
+    Key(#[from] KeyError),
     /// Even without anything that can be spared, the certificate is longer than the wire carries.
     #[error("the certificate is too long")]
     TooLong,
@@ -97,6 +91,16 @@ pub fn verify_owner(owner: &Owner, room: &RoomId, now: UnixMillis) -> Result<Cer
     verify(&owner.certified, &owner_statement(room), now, |_| true)
 }
 
+/// The fingerprint of the certificate that comes with a statement, before anything was checked: whose
+/// chunk to look into.
+///
+/// # Errors
+/// [`VerifyError::Malformed`] if the certificate is not of the expected form.
+pub fn claimed_by(certified: &Certified) -> Result<Fingerprint, VerifyError> {
+    let certificate = minimal::read(&certified.certificate).ok_or(VerifyError::Malformed)?;
+    Ok(certificate.fingerprint())
+}
+
 /// Checks whose node it is. `is_member` is asked first, before any signature is checked: whether a
 /// certificate of this fingerprint is among the recipients of its key chunk, or the owner's.
 ///
@@ -116,10 +120,8 @@ pub fn verify_node(
 
 fn certify(statement: &str, key: &SecretKey, now: UnixMillis) -> Result<Certified, CertifyError> {
     let certificate = key.certificate();
-    certificate.check_signer(now)?;
-    let Some(mut pair) = key.signing_key(now) else {
-        return Err(if key.has_locked_parts() { CertifyError::Locked } else { CertifyError::NoSecretPart });
-    };
+    key.check_owner(now)?;
+    let mut pair = key.signing_key(now).ok_or(KeyError::CannotSign)?;
     // Never before the key itself, whose date may come from a clock that is ahead of this one.
     let at = certificate.reference(now);
     let signature = sign(statement, &mut pair, at).map_err(|_| CertifyError::Mismatch)?;
@@ -147,7 +149,7 @@ fn verify(
     let certificate = minimal::read(&certified.certificate).ok_or(VerifyError::Malformed)?;
     let signature = read_signature(&certified.signature).ok_or(VerifyError::Malformed)?;
     if !is_member(&certificate.fingerprint()) {
-        return Err(certificate.unfit(Reason::NotMember, now).into());
+        return Err(Unfit { holder: certificate.claimed_holder(), reason: Reason::NotMember }.into());
     }
     let signed = signature.signature_creation_time().ok_or(VerifyError::Malformed)?;
     if signed > latest(now) {

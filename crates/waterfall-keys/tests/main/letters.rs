@@ -1,10 +1,12 @@
 //! Letters and doorbells: who may write what to whom, and what a reader makes of anything else.
 
+use std::path::Path;
+
 use waterfall_keys::letter::{
     self, ASK_LIFE, DOORBELLS, LetterError, doorbell_for, open_ask, open_doorbell, open_reply, reopen_ask, seal_ask,
     seal_doorbell, seal_reply,
 };
-use waterfall_keys::{CallError, ComposeError, EpochKey, RecordError, Replays, open_record, seal_record};
+use waterfall_keys::{CallError, ComposeError, EpochKey, RecordError, Replays, SealKey, open_record, seal_record};
 use waterfall_wire::{
     Answer, Ask, AskBody, Candidate, CandidateKind, Doorbell, Envelope, EnvelopeError, Epoch, Header, Letter,
     LetterKind, MAX_RINGS, NodeId, Offer, PROTOCOL_VERSION, RecordKey, RecordKind, Refusal, Reply, ReplyBody, Ring,
@@ -219,4 +221,39 @@ fn callers_are_spread_over_the_doorbells_and_try_all() {
     let tried: Vec<u8> = (0..5).map(|attempt| doorbell_for(&from, attempt)).collect();
     assert_eq!(tried, [2, 3, 0, 1, 2]);
     assert!(doorbell_for(&NodeId([0xff; 32]), u32::MAX) < DOORBELLS);
+}
+
+/// What the fuzzer of letters has found (`fuzz/corpus/letter`), behind a good seal.
+#[test]
+fn the_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/letter");
+    let key = epoch_key();
+    let mut files = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for (to, kind) in [(bob(), LetterKind::Ask), (alice(), LetterKind::Reply)] {
+            let header = behind(RecordKind::Letter, &letter::seal_key(&key, &to), salt(&to, kind), &bytes);
+            if let Ok(ask) = opened(&header) {
+                assert_eq!((ask.from.0, ask.to), (header.write_key, bob()));
+            }
+            if let Ok(reply) = open_reply(&key, &header, &ask()) {
+                assert_eq!((reply.from.0, reply.to), (header.write_key, alice()));
+            }
+        }
+        let header = behind(RecordKind::Doorbell, &letter::doorbell_seal(&key, &bob()), [0; 16], &bytes);
+        if let Ok(doorbell) = open_doorbell(&key, &bob(), &header) {
+            assert!(doorbell.rings.len() <= MAX_RINGS);
+        }
+        files += 1;
+    }
+    assert!(files > 3, "the corpus is gone");
+}
+
+/// Any bytes at all as the plaintext of a record.
+fn behind(kind: RecordKind, seal: &SealKey, salt: [u8; 16], plaintext: &[u8]) -> Header {
+    let (write_key, not_after) = (node(1).public(), NOW.plus(1_000));
+    let dates = [NOW.0.to_be_bytes(), not_after.0.to_be_bytes()].concat();
+    let aad = [&b"waterfall/record-seal/1"[..], &[PROTOCOL_VERSION, kind.number()], &write_key, &salt, &dates].concat();
+    let ciphertext = seal.seal(&aad, plaintext);
+    Header { version: PROTOCOL_VERSION, kind, write_key, salt, seq: NOW, not_after, ciphertext }
 }

@@ -7,6 +7,8 @@ mod chunks;
 mod corpus;
 mod fixtures;
 mod forgery;
+mod generated;
+mod gnupg;
 mod letters;
 mod media;
 mod members;

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use waterfall_keys::openpgp::members::{
     OpenMembersError, RecipientsError, SealMembersError, chunk_index, open, recipients, seal,
 };
-use waterfall_keys::openpgp::{Certificate, Reason, SecretKey};
+use waterfall_keys::openpgp::{Certificate, KeyError, Reason, SecretKey};
 use waterfall_keys::{EpochKey, RoomKey};
 use waterfall_wire::{Epoch, Fingerprint, KeyChunk, MAX_CHUNK_MESSAGE, Wire, encode};
 
@@ -57,8 +57,12 @@ fn nobody_else_opens_it() {
         let chunks = sealed(&others);
         assert_eq!(open(&chunks[0].message, &key(name), NOW), Err(OpenMembersError::NotForThisKey), "{name}");
     }
-    assert_eq!(open(&sealed(&all)[0].message, &locked_key("dave"), NOW), Err(OpenMembersError::Locked));
-    assert_eq!(open(&sealed(&all)[0].message, &locked_key("signer"), NOW), Err(OpenMembersError::NoDecryptionKey));
+    let message = &sealed(&all)[0].message;
+    assert_eq!(open(message, &locked_key("dave"), NOW), Err(OpenMembersError::Key(KeyError::Locked)));
+    let Err(OpenMembersError::Key(KeyError::Unfit(signer))) = open(message, &locked_key("signer"), NOW) else {
+        panic!("a key that cannot decrypt")
+    };
+    assert_eq!(signer.reason, Reason::NoEncryptionKey);
     assert_eq!(open(b"", &key("alice"), NOW), Err(OpenMembersError::NotForThisKey), "a chunk for nobody");
 }
 

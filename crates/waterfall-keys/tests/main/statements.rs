@@ -1,10 +1,13 @@
 //! Who owns a room, and whose a node is.
 
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::serialize::SerializeInto;
+use sequoia_openpgp::types::PublicKeyAlgorithm;
+use sequoia_openpgp::{Cert, Packet};
 use waterfall_keys::Password;
-use waterfall_keys::openpgp::{Certificate, SecretKey};
 use waterfall_keys::openpgp::{
-    CertifyError, MAX_SKEW, Reason, VerifyError, certify_node, certify_owner, generate, node_statement,
-    owner_statement, verify_node, verify_owner,
+    Certificate, CertifyError, KeyError, MAX_SKEW, Reason, SecretKey, VerifyError, certify_node, certify_owner,
+    claimed_by, generate, node_statement, owner_statement, verify_node, verify_owner,
 };
 use waterfall_wire::{Certified, Epoch, Fingerprint, MAX_CERTIFICATE, NodeId, Owner, RoomId, UnixMillis};
 
@@ -28,11 +31,7 @@ fn anyone(_: &Fingerprint) -> bool {
 #[test]
 fn statements_are_these_texts() {
     let (room, node) = (RoomId([0x52; 32]), NodeId([0x11; 32]));
-    assert_eq!(
-        owner_statement(&room),
-        "waterfall room owner\nversion: 1\nroom: kjjfeustijjfeustijjfeustijjfeustijjfeustijjfeustijja\n"
-            .replace("kjjfeustijjfeustijjfeustijjfeustijjfeustijjfeustijja", &room.to_string())
-    );
+    assert_eq!(owner_statement(&room), format!("waterfall room owner\nversion: 1\nroom: {room}\n"));
     assert_eq!(
         node_statement(&room, EPOCH, &node),
         format!("waterfall room member\nversion: 1\nroom: {room}\nepoch: 3\nnode: {node}\n")
@@ -72,6 +71,7 @@ fn strangers_are_refused_before_signatures_are_checked() {
     let forged = Certified { signature: credential(&key("bob")).signature, ..credential(&alice) };
     let refused = verify_node(&forged, &room(), EPOCH, &me(), NOW, |_| false).unwrap_err();
     assert!(matches!(refused, VerifyError::Unfit(unfit) if unfit.reason == Reason::NotMember));
+    assert_eq!(claimed_by(&forged), Ok(alice.certificate().fingerprint()));
     let mut asked = None;
     verify_node(&forged, &room(), EPOCH, &me(), NOW, |fingerprint| {
         asked = Some(*fingerprint);
@@ -139,12 +139,34 @@ fn altered_ones_are_refused() {
 }
 
 #[test]
-fn locked_and_partial_keys_say_so() {
-    assert_eq!(certify_owner(&room(), &locked_key("dave"), NOW), Err(CertifyError::Locked));
-    // Grace's subkeys without the one that signs: what a message's reader may keep on a phone.
-    let alice = key("alice");
-    let expired = certify_owner(&room(), &alice, UnixMillis(0)).unwrap_err();
-    assert!(matches!(expired, CertifyError::Unfit(unfit) if matches!(unfit.reason, Reason::NotYetValid { .. })));
+fn keys_that_do_not_serve_say_why() {
+    let locked = locked_key("dave");
+    assert_eq!(certify_owner(&room(), &locked, NOW), Err(CertifyError::Key(KeyError::Locked)));
+    assert_eq!(locked.check_member(NOW), Err(KeyError::Locked));
+    assert_eq!((key("dave").check_member(NOW), key("dave").check_owner(NOW)), (Ok(()), Ok(())));
+    // Dates come first: nobody is asked for the passphrase of a key that cannot be used.
+    let early = locked.check_owner(UnixMillis(0)).unwrap_err();
+    assert!(matches!(early, KeyError::Unfit(unfit) if matches!(unfit.reason, Reason::NotYetValid { .. })));
+    let signer = locked_key("signer");
+    assert_eq!(signer.check_owner(NOW), Ok(()));
+    let Err(KeyError::Unfit(unfit)) = signer.check_member(NOW) else { panic!("it cannot decrypt") };
+    assert_eq!(unfit.reason, Reason::NoEncryptionKey);
+    // Grace's without the subkey that signs, as somebody may keep it on a telephone.
+    let grace = SecretKey::read_all(&file("grace.subkeys.asc")).unwrap().remove(0);
+    assert_eq!(grace.check_member(NOW), Ok(()));
+    let reader = SecretKey::read_all(&without_signing_subkey(&file("grace.subkeys.asc"))).unwrap().remove(0);
+    assert_eq!(reader.check_member(NOW), Err(KeyError::CannotSign));
+    assert_eq!(certify_owner(&room(), &reader, NOW), Err(CertifyError::Key(KeyError::CannotSign)));
+}
+
+fn without_signing_subkey(file: &[u8]) -> Vec<u8> {
+    let cert = Cert::from_bytes(file).unwrap();
+    let packets = cert.as_tsk().into_packets().map(|packet| match packet {
+        Packet::SecretSubkey(key) if key.pk_algo() == PublicKeyAlgorithm::EdDSA => key.take_secret().0.into(),
+        other => other,
+    });
+    let cert = Cert::from_packets(packets.collect::<Vec<_>>().into_iter()).unwrap();
+    cert.as_tsk().to_vec().unwrap()
 }
 
 /// A key made a moment ago serves at once, whoever's clock is behind.

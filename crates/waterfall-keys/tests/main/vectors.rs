@@ -4,12 +4,13 @@
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use waterfall_keys::chunk::open_password;
+use waterfall_keys::openpgp::members::{self, chunk_index};
 use waterfall_keys::{
     EpochKey, Locator, Replays, RoomKey, TrackOpener, TrackSealer, open_ask, open_event, open_record, open_reply,
 };
 use waterfall_wire::{
-    AskBody, Entry, Envelope, Epoch, Kid, NodeId, RecordKey, RecordKind, ReplyBody, RoomEventBody, RoomId, SigningKey,
-    UnixMillis, decode,
+    AskBody, Entry, Envelope, Epoch, KeyChunk, Kid, NodeId, RecordKey, RecordKind, ReplyBody, RoomEventBody, RoomId,
+    SigningKey, UnixMillis, decode,
 };
 
 fn vectors() -> Value {
@@ -41,6 +42,7 @@ fn derivations() {
     let index = u16::try_from(chunk["index"].as_u64().unwrap()).unwrap();
     assert_eq!(locator.chunk_salt(epoch(&v), index), array(&chunk["salt"]));
     assert_eq!(locator.entry_salt(), array(&v["entry_salt"]));
+    assert_eq!(locator.owner_salt(), array(&v["owner_salt"]));
     let open = locator.open_room_key(&RoomId(array(&v["room"])), epoch(&v));
     assert_eq!(*open.to_bytes(), array(&v["open_room_key"]));
     let key = epoch_key(&v);
@@ -80,6 +82,22 @@ fn a_question_an_answer_and_an_event() {
     let at = UnixMillis(v["event"]["at"].as_u64().unwrap());
     let (_, event) = open_event(&key, &bytes(&v["event"]["sealed"]), at).unwrap();
     assert_eq!((event.from, event.body), (from, RoomEventBody::Ended));
+}
+
+#[test]
+fn recipients_and_their_chunks() {
+    let v = vectors();
+    let list = &v["recipients"];
+    let index = u16::try_from(list["index"].as_u64().unwrap()).unwrap();
+    let chunk = KeyChunk { epoch: epoch(&v), index, message: Vec::new(), recipients: bytes(&list["sealed"]) };
+    let opened = members::recipients(&chunk, &epoch_key(&v)).unwrap();
+    let members: Vec<_> = list["members"].as_array().unwrap().iter().collect();
+    assert_eq!(opened.len(), members.len());
+    for (fingerprint, member) in opened.iter().zip(members) {
+        assert_eq!(fingerprint.as_bytes(), bytes(&member["fingerprint"]));
+        assert_eq!(u64::from(chunk_index(fingerprint, 1_024)), member["chunk_of_1024"]);
+        assert_eq!(u64::from(chunk_index(fingerprint, 8)), member["chunk_of_8"]);
+    }
 }
 
 #[test]

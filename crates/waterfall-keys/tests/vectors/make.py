@@ -121,6 +121,17 @@ reply = cbor([route, seal(call_seal, nonce24, b"waterfall/reply-seal/1" + route,
 event = signed(alice, b"waterfall/event/1", cbor([1, room, alice.public, SEQ, [1, []]]))
 event = seal(derive(epoch_key, "event seal", b"", 32), nonce24, b"waterfall/event-seal/1", event)
 
+# A key chunk's recipients, and which chunk is whose
+
+recipients = [bytes(range(20)), bytes(range(32))]
+recipients_sealed = seal(derive(epoch_key, "recipients seal", b"", 32), nonce24,
+                         b"waterfall/recipients-seal/1" + u16(258), cbor([recipients]))
+
+
+def bucket(fingerprint, bits):
+    return int.from_bytes(hashlib.sha256(b"waterfall/chunk-bucket/1" + fingerprint).digest(), "big") >> (256 - bits)
+
+
 # A group of three media packets (RFC 9605, suite 4)
 
 kid = int.from_bytes(alice.public[:3] + b"\x05", "big")
@@ -182,6 +193,7 @@ print(json.dumps({
     "charter_salt": derive(locator, "charter salt", b"", 16).hex(),
     "chunk_salt": {"index": 258, "salt": derive(locator, "chunk salt", u32(epoch) + u16(258), 16).hex()},
     "entry_salt": entry_salt.hex(),
+    "owner_salt": derive(locator, "owner salt", b"", 16).hex(),
     "open_room_key": derive(locator, "open room key", room + u32(epoch), 32).hex(),
     "route": route.hex(), "topic": derive(epoch_key, "topic", b"", 32).hex(), "node_salt": node_salt.hex(),
     "node_seal": {"aad": b"aad".hex(), "plaintext": b"node".hex(),
@@ -192,6 +204,8 @@ print(json.dumps({
             "not_after": NOT_AFTER, "routed": ask.hex()},
     "reply": {"routed": reply.hex()},
     "event": {"at": SEQ, "sealed": event.hex()},
+    "recipients": {"index": 258, "sealed": recipients_sealed.hex(), "members": [
+        {"fingerprint": one.hex(), "chunk_of_1024": bucket(one, 10), "chunk_of_8": bucket(one, 3)} for one in recipients]},
     "media": {"speaker_secret": ("02" * 32), "kid": kid, "start": start.hex(), "packets": packets},
     "chunk": {"password": PASSWORD, "message": message.hex()},
 }, indent=2))

@@ -68,9 +68,10 @@ impl Answers {
     /// A question that was heard before. Its answer, if it is there already and goes back by this
     /// way too; an error if it is a mere repetition.
     pub(crate) fn again(&mut self, ask: &Ask, way: Way) -> Result<Option<(ReplyBody, Way)>, Repetition> {
-        let known = self.known(ask).ok_or(Repetition)?;
+        let repetition = Repetition { by_letter: matches!(way, Way::Letter) };
+        let known = self.known(ask).ok_or(repetition)?;
         if !known.comes_by(&way) {
-            return Err(Repetition);
+            return Err(repetition);
         }
         match &known.body {
             Some(body) => Ok(Some((body.clone(), way))),
@@ -101,7 +102,10 @@ impl Answers {
 
 /// The question has come by the same way before, or was forgotten since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Repetition;
+pub(crate) struct Repetition {
+    /// That way is by letter.
+    pub(crate) by_letter: bool,
+}
 
 #[cfg(test)]
 mod tests {
@@ -121,6 +125,8 @@ mod tests {
         }
     }
 
+    const AGAIN: Repetition = Repetition { by_letter: true };
+
     fn full() -> ReplyBody {
         ReplyBody::Refused { reason: Refusal::Full, spots: Vec::new() }
     }
@@ -129,12 +135,12 @@ mod tests {
     fn a_second_way_gets_the_same_answer_and_a_repetition_none() {
         let mut answers = Answers::default();
         let question = ask(1, 100);
-        assert_eq!(answers.again(&question, Way::Letter).err(), Some(Repetition), "never heard");
+        assert_eq!(answers.again(&question, Way::Letter).err(), Some(AGAIN), "never heard");
         answers.begin(&question, Way::Letter, UnixMillis(0));
-        assert_eq!(answers.again(&question, Way::Letter).err(), Some(Repetition));
+        assert_eq!(answers.again(&question, Way::Letter).err(), Some(AGAIN));
         assert_eq!(answers.settle(&question, &full()).len(), 1);
         assert!(answers.settle(&question, &full()).is_empty());
-        assert_eq!(answers.again(&question, Way::Letter).err(), Some(Repetition));
+        assert_eq!(answers.again(&question, Way::Letter).err(), Some(AGAIN));
     }
 
     #[test]

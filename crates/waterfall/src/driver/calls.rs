@@ -43,6 +43,15 @@ pub(crate) enum Outcome {
     Failed,
 }
 
+/// What a search for spots has found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) spots: Vec<Spot>,
+    /// A delegate's entry record says that the room is over. Who has just lost its parent and was in
+    /// no topic may have missed the word.
+    pub(crate) ended: bool,
+}
+
 /// An offer that the tree has been told of and has not yet decided on.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -150,7 +159,7 @@ impl Caller {
     }
 
     /// Open spots, nearest the root first; `known` are participants to ask beside the entry records.
-    pub(crate) async fn find_spots(&self, by: JoinBy, known: &[Contact]) -> Vec<Spot> {
+    pub(crate) async fn find_spots(&self, by: JoinBy, known: &[Contact]) -> Found {
         let entries = Lookup::new(&self.shared.signal, self.secrets.room, self.secrets.locator.clone())
             .entries(&self.secrets.charter)
             .await;
@@ -174,7 +183,7 @@ impl Caller {
             }
         });
         spots.truncate(MAX_SPOTS);
-        spots
+        Found { spots, ended: entries.iter().any(|entry| entry.ended) }
     }
 
     fn contacts(&self, entries: &[Entry], known: &[Contact]) -> Vec<Contact> {

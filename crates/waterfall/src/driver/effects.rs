@@ -72,7 +72,7 @@ impl Driver {
             Output::Hangup { peer } => self.hang_up(&peer),
             Output::Fetch => {
                 let (caller, by, known) = (self.caller(), self.by, self.known.clone());
-                self.tasks.push(Box::pin(async move { Done::Spots(caller.find_spots(by, &known).await) }));
+                self.tasks.push(Box::pin(async move { Done::Found(caller.find_spots(by, &known).await) }));
             }
             Output::Publish(record) => self.records.node(&self.secrets, record),
             Output::Feed { peer, on } => self.feed(&peer, on),
@@ -198,5 +198,6 @@ impl Driver {
         }
         self.update_status();
         self.update_entry();
+        self.settle_topic();
     }
 }

@@ -13,7 +13,7 @@ use waterfall_wire::{
     Ask, Header, LetterKind, MAX_CLOCK_AHEAD, NodeId, RecordKey, RecordKind, Reply, Ring, UnixMillis,
 };
 
-use super::answers::Way;
+use super::answers::{Repetition, Way};
 use super::{Done, Driver};
 use crate::clock::unix_now;
 
@@ -34,9 +34,11 @@ const NOTICES: (f64, f64) = (8.0, 1.0);
 const MAX_HEARD: usize = 1024;
 /// Most answers that are kept on offer; for more the oldest is let go. Each recipient has one.
 const MAX_WRITTEN: usize = 128;
-/// Pauses between two attempts to read a letter: word of it may be faster than it is.
-const ATTEMPTS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1500)];
+/// Pauses before the attempts to read a letter: a notice may be faster than it is.
+const NOTICED: &[Duration] =
+    &[Duration::ZERO, Duration::from_millis(200), Duration::from_millis(600), Duration::from_millis(1500)];
+/// As above, of one that was rung for: that was written well before.
+const RUNG: &[Duration] = &[Duration::ZERO, Duration::from_millis(500)];
 /// First and longest pause between two looks at the own doorbells, which cost a look-up each.
 const FIRST_LISTEN: Duration = Duration::from_secs(2);
 const LAST_LISTEN: Duration = Duration::from_secs(16);
@@ -75,10 +77,12 @@ impl<K: Hash + Eq + Clone> Heard<K> {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Letterbox {
-    waiting: VecDeque<(NodeId, UnixMillis)>,
+    waiting: VecDeque<(NodeId, UnixMillis, Word)>,
     reading: usize,
     notices: Heard<(NodeId, NodeId, LetterKind)>,
-    rings: Heard<NodeId>,
+    /// Letters that have been read, or were rung for, by sender and date. A ring in another's name
+    /// must not hide one of its own, so a later date does not cover an earlier.
+    rings: Heard<(NodeId, UnixMillis)>,
     passed_on: RateLimit<NodeId>,
     of_one: RateLimit<NodeId>,
     of_all: RateLimit<Word>,
@@ -111,14 +115,14 @@ impl Default for Letterbox {
 impl Letterbox {
     /// Puts a letter on the list of those to read, if the bounds allow it.
     fn want(&mut self, from: NodeId, at: UnixMillis, word: Word) -> bool {
-        if let Some((_, wanted)) = self.waiting.iter_mut().find(|(sender, _)| *sender == from) {
+        if let Some((_, wanted, _)) = self.waiting.iter_mut().find(|(sender, ..)| *sender == from) {
             *wanted = at.max(*wanted);
             return true;
         }
         let now = Instant::now();
         let allowed = self.waiting.len() < MAX_WAITING && self.of_one.allow(from, now) && self.of_all.allow(word, now);
         if allowed {
-            self.waiting.push_back((from, at));
+            self.waiting.push_back((from, at, word));
         }
         allowed
     }
@@ -145,10 +149,10 @@ impl Letterbox {
 }
 
 /// Reads a letter that was written at `at` or later; an older one if that is all there is.
-async fn read(signal: Signal, place: RecordKey, at: UnixMillis) -> Option<Header> {
+async fn read(signal: Signal, place: RecordKey, at: UnixMillis, attempts: &[Duration]) -> Option<Header> {
     let mut found = None;
-    for pause in ATTEMPTS {
-        sleep(pause).await;
+    for pause in attempts {
+        sleep(*pause).await;
         match signal.get(place).await {
             Ok(Some(header)) if header.seq >= at => return Some(header),
             Ok(older) => found = older.or(found),
@@ -224,8 +228,9 @@ impl Driver {
         let mut any = false;
         for Ring { from, at } in rings {
             let welcome = from != me && !self.secrets.charter.expelled.contains(&from);
-            if welcome && self.letterbox.rings.is_news(&from, at, now) && self.letterbox.want(from, at, Word::Ring) {
-                self.letterbox.rings.note(from, at);
+            let news = self.letterbox.rings.is_news(&(from, at), at, now);
+            if welcome && news && self.letterbox.want(from, at, Word::Ring) {
+                self.letterbox.rings.note((from, at), at);
                 any = true;
             }
         }
@@ -235,12 +240,14 @@ impl Driver {
 
     fn read_letters(&mut self) {
         while self.letterbox.reading < MAX_READING {
-            let Some((from, at)) = self.letterbox.waiting.pop_front() else { return };
+            let Some((from, at, word)) = self.letterbox.waiting.pop_front() else { return };
             self.letterbox.reading += 1;
             let me = self.shared.node_id();
             let place = letter::key(&self.secrets.epoch_key, &from, &me, LetterKind::Ask);
+            let attempts = if word == Word::Ring { RUNG } else { NOTICED };
             let signal = self.shared.signal.clone();
-            self.tasks.push(Box::pin(async move { Done::Read { from, letter: read(signal, place, at).await } }));
+            self.tasks
+                .push(Box::pin(async move { Done::Read { from, letter: read(signal, place, at, attempts).await } }));
         }
     }
 
@@ -252,6 +259,7 @@ impl Driver {
             tracing::debug!(%from, "no letter was found where one was said to lie");
             return;
         };
+        self.letterbox.rings.note((from, letter.seq), letter.seq);
         let (key, me, now) = (self.secrets.epoch_key.clone(), self.shared.node_id(), unix_now());
         match letter::open_ask(&key, &letter, &me, now, &mut self.replays) {
             Ok(ask) if self.answers.is_outdated(&ask) => tracing::debug!(%from, "a letter of a call given up"),
@@ -261,6 +269,8 @@ impl Driver {
                     self.asked_again(&ask, Way::Letter);
                 }
             }
+            // The next letter is not there yet, or nobody has cleared the last away.
+            Err(LetterError::Call(CallError::Expired)) => tracing::debug!(%from, "a letter has expired"),
             Err(error) => {
                 tracing::debug!(%from, %error, "a letter was dropped");
                 self.refused += 1;
@@ -299,7 +309,13 @@ impl Driver {
         match self.answers.again(ask, way) {
             Ok(Some((body, way))) => self.reply(ask, body, way),
             Ok(None) => {}
-            Err(_) => self.refused += 1,
+            // A letter is found again as long as it lies.
+            Err(Repetition { by_letter: true }) => {}
+            Err(Repetition { by_letter: false }) => self.refused += 1,
         }
     }
 }
+
+#[cfg(test)]
+#[path = "letterbox_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@
 mod answers;
 mod calls;
 mod catalogues;
+mod done;
 mod effects;
 mod inbound;
 mod letterbox;
@@ -19,6 +20,7 @@ mod records;
 mod secrets;
 mod session;
 mod speech;
+mod topic;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -34,13 +36,10 @@ use waterfall_keys::{Replays, TrackSealer};
 use waterfall_media::engine::Stats;
 use waterfall_media::forward::LinkId;
 use waterfall_tree::{Input, Timestamp, Tree};
-use waterfall_wire::{
-    Answer, Ask, Contact, Header, Kid, NodeId, Refusal, ReplyBody, Ring, RoomEventBody, Signed, Spot,
-};
+use waterfall_wire::{Contact, Kid, NodeId, RoomEventBody, Signed};
 
 use crate::clock::{Stopwatch, unix_now};
 use crate::event::Event;
-use crate::member::Member;
 use crate::node::{JoinBy, Shared};
 use crate::room::LeaveReport;
 use crate::router::{Inbound, Registration};
@@ -48,12 +47,14 @@ use crate::status::{Answered, Counters, LinkRole, Status};
 use crate::subscribe::TrackInfo;
 use crate::{PublishError, TrackSpec};
 use answers::Answers;
-use calls::{Caller, Outcome, Waiting, refused};
+use calls::{Caller, Waiting};
 use catalogues::{Catalogues, OwnCatalogue};
+use done::Done;
 use letterbox::Letterbox;
 use letters::Pace;
 use links::Links;
 use records::Records;
+use topic::Topic;
 
 pub(crate) use lookup::{Lookup, node_record};
 pub(crate) use membership::Membership;
@@ -79,19 +80,6 @@ pub(crate) enum Command {
     FinishTrack { id: Kid, packets: u64 },
     /// Leave with hand-over; the owner ends the room first.
     Leave { reply: oneshot::Sender<LeaveReport> },
-}
-
-/// The end of an async task.
-enum Done {
-    Spots(Vec<Spot>),
-    Called { peer: NodeId, link: LinkId, outcome: Outcome },
-    Answered { peer: NodeId, link: LinkId, ask: Box<Ask>, answer: Option<Answer> },
-    Rings(Vec<Ring>),
-    Read { from: NodeId, letter: Option<Header> },
-    Have { peer: NodeId, link: LinkId, have: Vec<(u32, u64)> },
-    Proven { peer: NodeId, link: LinkId, member: Option<Member> },
-    Measured(Stats),
-    Lingered(LinkId),
 }
 
 /// A call of ours under way.
@@ -143,6 +131,7 @@ pub(crate) struct Driver {
     pace: Arc<Pace>,
     answers: Answers,
     letterbox: Letterbox,
+    topic: Topic,
     answered: Option<Answered>,
     replays: Replays,
     /// Questions, gossip and link messages that were not what they must be.
@@ -185,6 +174,7 @@ impl Driver {
             pace: Arc::default(),
             answers: Answers::default(),
             letterbox: Letterbox::default(),
+            topic: Topic::default(),
             answered: None,
             replays: Replays::default(),
             refused: 0,
@@ -276,62 +266,12 @@ impl Driver {
         }
     }
 
-    fn finished(&mut self, done: Done) {
-        let now = self.now();
-        match done {
-            Done::Spots(spots) => self.tree.handle(now, Input::Candidates(spots)),
-            Done::Called { peer, link, outcome } => {
-                if self.outgoing.get(&peer).is_some_and(|call| call.link == link) {
-                    self.outgoing.remove(&peer);
-                }
-                let current = self.links.get(&peer).is_some_and(|known| known.id == link);
-                if !current {
-                    return;
-                }
-                match outcome {
-                    Outcome::Answered { path, after } => {
-                        let answered = Answered { peer, path, after };
-                        self.answered = Some(answered);
-                        self.emit(Event::Answered(answered));
-                        self.tree.handle(now, Input::CallAnswered { peer });
-                    }
-                    Outcome::Refused { reason, spots } => {
-                        self.links.remove(&peer);
-                        self.tree.handle(now, Input::CallRefused { peer, reason, spots });
-                    }
-                    Outcome::Failed => {
-                        self.links.remove(&peer);
-                        self.tree.handle(now, Input::CallFailed { peer });
-                    }
-                }
-            }
-            Done::Answered { peer, link, ask, answer } => {
-                let up = answer.is_some();
-                let body = answer.map_or_else(|| refused(Refusal::Denied, Vec::new()), ReplyBody::Answer);
-                self.decided(&ask, &body);
-                if !up && self.links.get(&peer).is_some_and(|known| known.id == link) {
-                    self.links.remove(&peer);
-                    self.tree.handle(now, Input::LinkDown { peer });
-                }
-            }
-            Done::Have { peer, link, have } => {
-                if self.links.get(&peer).is_some_and(|known| known.id == link) {
-                    self.say_resume(&peer, have);
-                }
-            }
-            Done::Proven { peer, link, member } => self.proven(peer, link, member),
-            Done::Rings(rings) => self.rung(rings),
-            Done::Read { from, letter } => self.letter_read(from, letter),
-            Done::Measured(stats) => self.measured(&stats),
-            Done::Lingered(link) => self.shared.engine.close(link),
-        }
-    }
-
     fn tick(&mut self) {
         self.update_entry();
         self.records.write_due(&self.shared.signal, &self.secrets, &self.shared.identity, false);
         let engine = self.shared.engine.clone();
         self.tasks.push(Box::pin(async move { Done::Measured(engine.stats().await) }));
+        self.settle_topic();
         self.listen_for_rings();
         self.leave_when_drained();
     }

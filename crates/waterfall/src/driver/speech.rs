@@ -87,15 +87,25 @@ impl Driver {
             RoomEventBody::Letter { .. } => false,
             RoomEventBody::Ended if self.ended.is_some() => false,
             RoomEventBody::Ended => {
-                self.ended = Some(Instant::now());
-                self.last_event = Some(signed.clone());
-                self.flood(&LinkMessage::Event(signed.clone()), None);
-                self.update_entry();
-                self.records.write_due(&self.shared.signal, &self.secrets, &self.shared.identity, true);
-                self.update_status();
-                self.emit(Event::Ended);
+                self.room_ended(Some(signed));
                 true
             }
         }
+    }
+
+    /// The room is over, by a delegate's word, which is passed on, or by its entry record.
+    pub(super) fn room_ended(&mut self, word: Option<&Signed>) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.ended = Some(Instant::now());
+        if let Some(signed) = word {
+            self.last_event = Some(signed.clone());
+            self.flood(&LinkMessage::Event(signed.clone()), None);
+        }
+        self.update_entry();
+        self.records.write_due(&self.shared.signal, &self.secrets, &self.shared.identity, true);
+        self.update_status();
+        self.emit(Event::Ended);
     }
 }
