@@ -109,7 +109,7 @@ impl Certificate {
     /// The certificate in binary, with everything that is known of it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.cert.to_vec().expect("what was parsed or made here can be written")
+        self.cert.to_vec().expect("reading has tried it, and merging adds nothing new")
     }
 
     pub(super) fn cert(&self) -> &Cert {
