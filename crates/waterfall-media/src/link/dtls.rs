@@ -19,6 +19,7 @@ use rtc::srtp::context::Context;
 use rtc::srtp::option::srtcp_replay_protection;
 use rtc::srtp::protection_profile::ProtectionProfile;
 
+use super::repeats::Repeats;
 use super::replay::ReplayWindow;
 
 /// DTLS and SCTP are carried by ICE and never see the real address.
@@ -110,6 +111,7 @@ pub(super) struct Dtls {
     mismatch: Arc<AtomicBool>,
     established: bool,
     datagrams: u32,
+    repeats: Repeats,
     wait: Duration,
     /// The endpoint's own timer as it was last seen, and when it is taken for expired.
     timer: Option<(Instant, Instant)>,
@@ -151,6 +153,7 @@ impl Dtls {
             mismatch,
             established: false,
             datagrams: 0,
+            repeats: Repeats::default(),
             wait: FIRST_RETRANSMIT,
             timer: None,
         })
@@ -179,6 +182,10 @@ impl Dtls {
             self.datagrams += 1;
             if self.datagrams > MAX_HANDSHAKE_DATAGRAMS {
                 read.failed = Some("the DTLS handshake does not end".to_owned());
+                return read;
+            }
+            if self.repeats.only(datagram) && self.timer.is_some() {
+                // The other end lacks what was sent to it; that is repeated when the timer expires.
                 return read;
             }
         }

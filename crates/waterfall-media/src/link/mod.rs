@@ -12,6 +12,7 @@ mod messages;
 mod nack;
 mod pacer;
 mod queue;
+mod repeats;
 mod replay;
 mod rtp;
 mod sctp;

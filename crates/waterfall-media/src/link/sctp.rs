@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtc::sctp::{
-    Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
-    PayloadProtocolIdentifier, ReliabilityType, ServerConfig, StreamEvent, TimerConfig, TransportConfig,
+    Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, EndpointEvent, Event,
+    Payload, PayloadProtocolIdentifier, ReliabilityType, ServerConfig, StreamEvent, TimerConfig, TransportConfig,
 };
 use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error;
@@ -48,6 +48,9 @@ pub(super) struct Sctp {
     connected: bool,
     readable: [bool; 2],
     lost: bool,
+    /// What the other end's INIT was answered with, and whether it asked for that again.
+    init_ack: Option<Bytes>,
+    asked_again: bool,
 }
 
 fn config() -> TransportConfig {
@@ -78,6 +81,8 @@ impl Sctp {
             connected: false,
             readable: [false; 2],
             lost: false,
+            init_ack: None,
+            asked_again: false,
         }
     }
 
@@ -111,9 +116,15 @@ impl Sctp {
     pub(super) fn read(&mut self, now: Instant, packet: Bytes) {
         let now = self.hasty(now);
         match self.endpoint.handle(now, PLACEHOLDER, None, packet) {
-            Some((handle, DatagramEvent::NewAssociation(association))) if self.association.is_none() => {
-                self.association = Some((handle, association));
-            }
+            Some((handle, DatagramEvent::NewAssociation(association))) => match &self.association {
+                None => self.association = Some((handle, association)),
+                // The answer to its INIT was lost, and the endpoint takes the repeated one for another
+                // association's (RFC 9260 §5.2.2 wants the same answer again).
+                Some(_) => {
+                    self.asked_again = !self.connected;
+                    self.endpoint.handle_event(handle, EndpointEvent::drained());
+                }
+            },
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
                 if let Some((own, association)) = &mut self.association
                     && *own == handle
@@ -196,10 +207,16 @@ impl Sctp {
             return Vec::new();
         };
         let mut packets = Vec::new();
+        if std::mem::take(&mut self.asked_again) {
+            packets.extend(self.init_ack.clone());
+        }
         while let Some(transmit) = association.poll_transmit(now) {
             if let Payload::RawEncode(raw) = transmit.message {
                 packets.extend(raw);
             }
+        }
+        if !self.connected && self.init_ack.is_none() {
+            self.init_ack = packets.first().cloned();
         }
         packets
     }

@@ -46,6 +46,16 @@ async fn links_come_up_through_bad_weather_and_messages_stay_in_order() {
 }
 
 #[tokio::test]
+async fn links_come_up_whichever_datagram_is_lost() {
+    for seed in 0..24 {
+        let (mut a, mut b) = (Node::start().await, Node::start().await);
+        let rain = Weather { loss: 80, jitter: Duration::from_millis(3), ..Weather::default() };
+        let proxy = Proxy::start(seed, rain).await;
+        connect(&mut a, &mut b, Some(&proxy)).await;
+    }
+}
+
+#[tokio::test]
 async fn both_sides_may_call_at_once() {
     let (a, mut b) = (Node::start().await, Node::start().await);
     let (one, other) = (new_link(), new_link());
