@@ -6,7 +6,7 @@ mod show;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-use waterfall::openpgp::{Certificate, Reason, SecretKey, Unfit, UnlockError};
+use waterfall::openpgp::{Certificate, ReadError, Reason, SecretKey, Unfit, UnlockError};
 use waterfall::{Fingerprint, Password, unix_now};
 use zeroize::Zeroizing;
 
@@ -168,7 +168,12 @@ pub(crate) fn check(key: &SecretKey, to: Use) -> Result<(), Unfit> {
 
 /// The only secret key of a file.
 pub(crate) fn one_secret_key(file: &Path) -> Result<SecretKey, Failure> {
-    let mut keys = SecretKey::read_all(&read(file)?).map_err(|error| in_file(file, &error))?;
+    let mut keys = SecretKey::read_all(&read(file)?).map_err(|error| match error {
+        ReadError::Elsewhere(_) => {
+            in_file(file, &format_args!("{error}; use one that is in its file: 'waterfall key generate' makes another"))
+        }
+        _ => in_file(file, &error),
+    })?;
     match keys.len() {
         1 => Ok(keys.remove(0)),
         several => Err(in_file(

@@ -139,7 +139,7 @@ fn keys_to_watch_with_and_rooms_that_are_not_there() {
     for (name, says) in [
         ("signer.key.asc", &["signing only", "quick-add-key"][..]),
         ("ring.gpg", &["without its secret key", "export-secret-keys"]),
-        ("signer.stub.asc", &["kept elsewhere"]),
+        ("signer.stub.asc", &["kept elsewhere", "waterfall key generate"]),
     ] {
         refused(&watch(&fixture(name), &[]), 1, &[&[name], says].concat());
     }
