@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use waterfall_wire::{
-    Ask, Catalogue, Charter, Doorbell, Entry, Envelope, Header, KeyChunk, Letter, LinkMessage, NodeRecord, Owner, Recipients, Reply, RoomEvent, Routed,
-    Signed, Summary, Ticket, TreeMessage, Wire, decode, encode,
+    Ask, Catalogue, Charter, Doorbell, Entry, Envelope, Header, KeyChunk, Letter, LinkMessage, NodeRecord, Owner,
+    Recipients, Reply, RoomEvent, Routed, Signed, Summary, Ticket, TreeMessage, Wire, decode, encode,
 };
 
 fn check<T: Wire>(bytes: &[u8]) {

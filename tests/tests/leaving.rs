@@ -1,6 +1,6 @@
 //! Relays that leave and relays that vanish.
 
-use crate::support::{Clip, LocalNetwork, Viewer, assert_complete, publish_clip, until, within};
+use crate::support::{Clip, LocalNetwork, Viewer, all_to_the_end, assert_complete, publish_clip, until, within};
 use waterfall::Room;
 
 /// A chain: everyone serves one.
@@ -31,8 +31,7 @@ async fn a_relay_that_leaves_costs_those_below_it_no_frame() {
 
     let published = within(speaking).await.unwrap();
     let ending = tokio::spawn(room.leave());
-    for (who, viewer) in viewers.into_iter().enumerate() {
-        let (node, _seat, received) = viewer.watch_to_the_end().await;
+    for (who, (node, _seat, received)) in all_to_the_end(viewers).await.into_iter().enumerate() {
         assert_complete(who, &received, &published);
         for (track, _, frames) in &published.tracks {
             assert_eq!(received[track].len(), frames.len(), "viewer {who} was there from the beginning");
@@ -62,8 +61,7 @@ async fn a_relay_that_vanishes_is_replaced_and_its_subtree_watches_on() {
 
     within(speaking).await.unwrap();
     let ending = tokio::spawn(room.leave());
-    for viewer in viewers {
-        let (node, _seat, _received) = viewer.watch_to_the_end().await;
+    for (node, _seat, _received) in all_to_the_end(viewers).await {
         node.close().await;
     }
     within(ending).await.unwrap();

@@ -3,7 +3,7 @@
 use waterfall::openpgp::{self, Certificate, SecretKey};
 use waterfall::{Access, AccessKind, Credentials, JoinError, Password, unix_now};
 
-use crate::support::{Clip, LocalNetwork, Viewer, assert_complete, publish_clip, until, within};
+use crate::support::{Clip, LocalNetwork, Viewer, all_to_the_end, assert_complete, publish_clip, until, within};
 
 struct Person {
     key: SecretKey,
@@ -57,8 +57,7 @@ async fn members_enter_and_know_each_other_and_others_do_not() {
     let viewers = [Viewer::watch(bobs, bobs_seat), Viewer::watch(carols, carols_seat)];
     let published = publish_clip(&room, Clip::first(2)).await;
     let ending = tokio::spawn(room.leave());
-    for (who, viewer) in viewers.into_iter().enumerate() {
-        let (node, _seat, received) = viewer.watch_to_the_end().await;
+    for (who, (node, _seat, received)) in all_to_the_end(viewers).await.into_iter().enumerate() {
         assert_complete(who, &received, &published);
         node.close().await;
     }

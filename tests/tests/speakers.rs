@@ -1,6 +1,6 @@
 //! Several speakers over one tree.
 
-use crate::support::{Clip, LocalNetwork, assert_complete, publish_clip, until, within};
+use crate::support::{Clip, LocalNetwork, all_to_the_end, assert_complete, publish_clip, until, within};
 use waterfall::{Access, Codec, Credentials, PublishError, Speakers, TrackSpec};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,8 +21,7 @@ async fn three_speakers_reach_everyone_over_the_same_tree() {
     let speakers = [node.id(), below.node_id(), bottom.node_id()];
     let ending = tokio::spawn(room.leave());
     drop((below, bottom));
-    for (who, viewer) in viewers.into_iter().enumerate() {
-        let (node, _seat, received) = viewer.watch_to_the_end().await;
+    for (who, (node, _seat, received)) in all_to_the_end(viewers).await.into_iter().enumerate() {
         for (speaker, published) in speakers.iter().zip(&published) {
             if *speaker != node.id() {
                 assert_complete(who, &received, published);

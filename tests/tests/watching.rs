@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use waterfall::NodeId;
 
-use crate::support::{Clip, LocalNetwork, assert_complete, publish_clip, until, within};
+use crate::support::{Clip, LocalNetwork, all_to_the_end, assert_complete, publish_clip, until, within};
 
 const FAN_OUT: u8 = 4;
 
@@ -19,8 +19,7 @@ async fn twenty_four_viewers_get_every_frame_through_each_other() {
     let ending = tokio::spawn(room.leave());
     let mut fed_by = BTreeMap::new();
     let mut ends = Vec::new();
-    for (who, viewer) in viewers.into_iter().enumerate() {
-        let (node, seat, received) = viewer.watch_to_the_end().await;
+    for (who, (node, seat, received)) in all_to_the_end(viewers).await.into_iter().enumerate() {
         assert_complete(who, &received, &published);
         let parent = until(&seat, |status| status.fed_by.is_some()).await.fed_by.unwrap();
         fed_by.insert(node.id(), parent);
@@ -71,8 +70,7 @@ async fn who_comes_late_starts_at_the_last_key_frame_and_misses_nothing_after() 
     for (track, _, frames) in &published.tracks {
         assert_eq!(received[track].len(), frames.len(), "the early viewer has everything");
     }
-    for (who, viewer) in late.into_iter().enumerate() {
-        let (node, _seat, received) = viewer.watch_to_the_end().await;
+    for (who, (node, _seat, received)) in all_to_the_end(late).await.into_iter().enumerate() {
         assert_complete(who + 1, &received, &published);
         for (track, _, frames) in &published.tracks {
             assert!(received[track].len() < frames.len(), "a late viewer did not see the beginning");

@@ -41,7 +41,7 @@ pub(crate) fn bootstrap_addresses(args: &NetworkArgs) -> Result<Vec<(String, Vec
 
 /// How a room that is being created is guarded; `to` are the certificates of those who may watch.
 pub(crate) fn access(args: &AccessArgs, to: &[PathBuf]) -> Result<Access, Failure> {
-    if let Some(owner) = keys::secret_key(&args.key)? {
+    if let Some(owner) = keys::secret_key(&args.key, keys::Use::Own)? {
         if to.is_empty() {
             return Err(Failure::Usage("who may watch? name their certificates: --to FILE".into()));
         }
@@ -71,7 +71,7 @@ pub(crate) fn access(args: &AccessArgs, to: &[PathBuf]) -> Result<Access, Failur
 
 /// What a viewer brings; asks for a password only if the room wants one.
 pub(crate) fn credentials(args: &AccessArgs, ticket: &Ticket) -> Result<Credentials, Failure> {
-    if let Some(key) = keys::secret_key(&args.key)? {
+    if let Some(key) = keys::secret_key(&args.key, keys::Use::Enter)? {
         return Ok(Credentials::Key(key));
     }
     if args.open {

@@ -69,6 +69,7 @@ fn code_of_join(error: &JoinError) -> u8 {
         | JoinError::OtherOwner(_)
         | JoinError::Owner(_)
         | JoinError::Key(_)
+        | JoinError::Certify(_)
         | JoinError::Expelled => 3,
         JoinError::NoPeers | JoinError::NotFound | JoinError::Ended => 4,
         _ => 1,

@@ -79,11 +79,15 @@ pub(crate) async fn run(args: WatchArgs, json: bool) -> Result<(), Failure> {
     let ticket = ticket(&args.ticket)?;
     let credentials = credentials(&args.access, &ticket)?;
     let target = args.out.as_deref().map(Target::prepare).transpose()?;
-    let log = args.frame_log.as_deref().map(FrameLog::create).transpose()?;
     let began = Instant::now();
     let node = start_node(&args.network).await?;
-    let room = match join(&node, &ticket, credentials, &args, json).await {
-        Ok(room) => room,
+    let joined = join(&node, &ticket, credentials, &args, json).await.and_then(|room| {
+        // Who is refused leaves no file behind, nor an empty one in the place of another.
+        let log = args.frame_log.as_deref().map(FrameLog::create).transpose()?;
+        Ok((room, log))
+    });
+    let (room, log) = match joined {
+        Ok(joined) => joined,
         Err(failure) => {
             node.close().await;
             return Err(failure);

@@ -125,6 +125,9 @@ fn gossip() -> Gossipsub {
         .max_transmit_size(MAX_GOSSIP_TRANSMIT)
         .heartbeat_initial_delay(Duration::from_millis(200))
         .flood_publish(true)
+        // As long as after leaving, or the one who left and comes back is held off for longer than it knows.
+        .prune_backoff(Duration::from_secs(10))
+        .unsubscribe_backoff(Duration::from_secs(10))
         .duplicate_cache_time(Duration::from_secs(120))
         .max_ihave_messages_heartbeat(10)
         .connection_handler_queue_len(256)

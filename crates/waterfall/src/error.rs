@@ -87,9 +87,12 @@ pub enum JoinError {
     /// The room was made by somebody else than was asked for.
     #[error("the room was made by {0}, not by the owner that you named")]
     OtherOwner(Fingerprint),
-    /// The key opens the room but cannot sign, so its holder cannot prove to be a member.
+    /// The key does not serve to enter a room: it is locked, or cannot decrypt, or cannot sign.
+    #[error("the key does not serve: {0}")]
+    Key(#[from] openpgp::KeyError),
+    /// The key opens the room but did not sign the proof that its holder is a member.
     #[error("the key cannot certify this node: {0}")]
-    Key(#[source] openpgp::CertifyError),
+    Certify(#[source] openpgp::CertifyError),
     /// This node is not welcome.
     #[error("this node was expelled from the room")]
     Expelled,

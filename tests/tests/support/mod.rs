@@ -11,7 +11,7 @@ use waterfall::{Access, Credentials, Multiaddr, Node, Room, Status, generate_key
 use waterfall_bootstrap::Bootstrap;
 
 pub(crate) use clip::{Clip, publish_clip};
-pub(crate) use viewer::{Viewer, assert_complete};
+pub(crate) use viewer::{Viewer, all_to_the_end, assert_complete};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

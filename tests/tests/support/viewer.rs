@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
+use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use waterfall::media::frame::digest;
@@ -12,7 +13,7 @@ use waterfall::{Item, Node, Room, TrackId};
 use super::clip::{Print, Published};
 use super::within;
 
-type Received = BTreeMap<TrackId, Vec<Print>>;
+pub(crate) type Received = BTreeMap<TrackId, Vec<Print>>;
 
 /// A viewer in a room.
 pub(crate) struct Viewer {
@@ -43,7 +44,7 @@ impl Viewer {
     }
 
     /// Waits until all tracks have ended; what was received.
-    pub(crate) async fn watch_to_the_end(self) -> (Node, Room, BTreeMap<TrackId, Vec<Print>>) {
+    pub(crate) async fn watch_to_the_end(self) -> (Node, Room, Received) {
         within(self.watching).await.unwrap();
         let received = self.received.lock().unwrap().clone();
         (self.node, self.room, received)
@@ -106,4 +107,10 @@ pub(crate) fn assert_complete(who: usize, received: &Received, published: &Publi
             expected.len(),
         );
     }
+}
+
+/// Waits until all of them have seen all tracks to the end. Nobody goes before: who has everything may
+/// still have to pass some of it on, or be the one who spoke.
+pub(crate) async fn all_to_the_end(viewers: impl IntoIterator<Item = Viewer>) -> Vec<(Node, Room, Received)> {
+    join_all(viewers.into_iter().map(Viewer::watch_to_the_end)).await
 }

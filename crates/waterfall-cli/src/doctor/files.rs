@@ -8,7 +8,7 @@ use waterfall::unix_now;
 use super::report::Finding;
 use crate::cli::DoctorArgs;
 use crate::exit::Failure;
-use crate::keys::{certificates, one_secret_key, own_remedy, remedy};
+use crate::keys::{Use, certificates, check, one_secret_key, own_remedy, remedy};
 
 /// What there is to say of the files that the command line names.
 pub(super) fn keys(args: &DoctorArgs) -> Vec<Finding> {
@@ -21,16 +21,16 @@ fn own(file: &Path) -> Finding {
         Ok(key) => key,
         Err(failure) => return unreadable(WHAT, &failure),
     };
-    let certificate = key.certificate();
-    let now = unix_now();
-    let holder = certificate.holder(now);
-    match certificate.check_signer(now).and_then(|()| certificate.check_recipient(now)) {
-        Ok(()) if key.is_locked() => {
-            Finding::ok(WHAT, format!("{}: {holder}; a passphrase will be asked for", file.display()))
-        }
-        Ok(()) => Finding::ok(WHAT, format!("{}: {holder}; it opens without a passphrase", file.display())),
-        Err(unfit) => Finding::problem(WHAT, format!("{}: {unfit}", file.display()), own_remedy(&unfit.reason)),
+    let holder = key.certificate().holder(unix_now());
+    if let Err(unfit) = check(&key, Use::Own) {
+        return Finding::problem(WHAT, format!("{}: {unfit}", file.display()), own_remedy(&unfit.reason));
     }
+    if let Err(unfit) = check(&key, Use::Enter) {
+        let says = format!("{}: {unfit}; it can make a room, and enter none", file.display());
+        return Finding::warning(WHAT, says, own_remedy(&unfit.reason));
+    }
+    let unlocking = if key.is_locked() { "a passphrase will be asked for" } else { "it opens without a passphrase" };
+    Finding::ok(WHAT, format!("{}: {holder}; {unlocking}", file.display()))
 }
 
 fn members(file: &Path) -> Finding {

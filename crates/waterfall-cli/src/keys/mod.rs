@@ -6,7 +6,7 @@ mod show;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-use waterfall::openpgp::{Certificate, Reason, SecretKey, UnlockError};
+use waterfall::openpgp::{Certificate, ReadError, Reason, SecretKey, Unfit, UnlockError};
 use waterfall::{Fingerprint, Password, unix_now};
 use zeroize::Zeroizing;
 
@@ -14,8 +14,10 @@ use crate::cli::keys::{KeyArgs, KeysArgs, KeysCommand, PassphraseArgs};
 use crate::common::first_line;
 use crate::exit::Failure;
 
-/// One byte more than any file of keys may have, so that a longer one is told from it.
-const MAX_FILE: usize = 1024 * 1024 + 1;
+/// One byte more than is read of any file of keys, so that a longer one is told from it.
+const MAX_FILE: usize = 16 * 1024 * 1024 + 1;
+/// Room for nearly every file of keys.
+const USUAL_FILE: usize = 64 * 1024;
 /// How often a person may mistype a passphrase.
 const TRIES: usize = 3;
 
@@ -29,16 +31,33 @@ pub(crate) fn run(args: &KeysArgs, json: bool) -> Result<(), Failure> {
 
 /// Everything a file holds, wiped when dropped: it may be a secret key.
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    // Room for all of it at once, so that no copy is left behind by growing.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE));
     let result = if file == Path::new("-") {
-        std::io::stdin().lock().take(MAX_FILE as u64).read_to_end(&mut bytes)
+        read_all(std::io::stdin().lock())
     } else {
-        std::fs::File::open(file).and_then(|file| file.take(MAX_FILE as u64).read_to_end(&mut bytes))
+        std::fs::File::open(file).and_then(read_all)
     };
     match result {
-        Ok(_) => Ok(bytes),
+        Ok(bytes) if bytes.is_empty() => Err(Failure::sentence(format_args!(
+            "{} is empty; gpg writes nothing when it does not know the name it is to export",
+            file.display()
+        ))),
+        Ok(bytes) => Ok(bytes),
         Err(error) => Err(Failure::sentence(format_args!("{} cannot be read: {error}", file.display()))),
+    }
+}
+
+/// At most [`MAX_FILE`] bytes. A vector that grows by itself would leave copies behind.
+fn read_all(mut input: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(USUAL_FILE));
+    loop {
+        let room = bytes.capacity().min(MAX_FILE) - bytes.len();
+        input.by_ref().take(room as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < bytes.capacity().min(MAX_FILE) || bytes.len() == MAX_FILE {
+            return Ok(bytes);
+        }
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
+        larger.extend_from_slice(&bytes);
+        bytes = larger;
     }
 }
 
@@ -46,7 +65,14 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 pub(crate) fn members(files: &[impl AsRef<Path>]) -> Result<Vec<Certificate>, Failure> {
     let mut members: Vec<Certificate> = Vec::new();
     for file in files.iter().map(AsRef::as_ref) {
-        for certificate in certificates(file)? {
+        let bytes = read(file)?;
+        if SecretKey::read_all(&bytes).is_ok() {
+            crate::output::say(format_args!(
+                "{} holds a secret key, which nobody needs to give away; its certificate is used.",
+                file.display()
+            ));
+        }
+        for certificate in certificates_in(&bytes, file)? {
             certificate.check_recipient(unix_now()).map_err(|unfit| {
                 Failure::sentence(format_args!("{}: {unfit}; {}", file.display(), remedy(&unfit.reason)))
             })?;
@@ -60,7 +86,11 @@ pub(crate) fn members(files: &[impl AsRef<Path>]) -> Result<Vec<Certificate>, Fa
 
 /// All certificates of a file; at least one.
 pub(crate) fn certificates(file: &Path) -> Result<Vec<Certificate>, Failure> {
-    let found = Certificate::read_all(&read(file)?).map_err(|error| in_file(file, &error))?;
+    certificates_in(&read(file)?, file)
+}
+
+fn certificates_in(bytes: &[u8], file: &Path) -> Result<Vec<Certificate>, Failure> {
+    let found = Certificate::read_all(bytes).map_err(|error| in_file(file, &error))?;
     if found.is_empty() {
         return Err(in_file(file, &"there is no certificate in it; 'gpg --armor --export NAME' writes one"));
     }
@@ -107,13 +137,20 @@ fn in_file(file: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::sentence(format_args!("{}: {error}", file.display()))
 }
 
-/// The secret key that the command line names, unlocked and fit to be used; `None` if it names none.
-pub(crate) fn secret_key(args: &KeyArgs) -> Result<Option<SecretKey>, Failure> {
+/// What a secret key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To make a room: it has to sign.
+    Own,
+    /// To enter one: it has to decrypt, too.
+    Enter,
+}
+
+/// The secret key that the command line names, unlocked and fit for its use; `None` if it names none.
+pub(crate) fn secret_key(args: &KeyArgs, to: Use) -> Result<Option<SecretKey>, Failure> {
     let Some(file) = &args.key else { return Ok(None) };
     let mut key = one_secret_key(file)?;
-    let now = unix_now();
-    let certificate = key.certificate();
-    certificate.check_signer(now).and_then(|()| certificate.check_recipient(now)).map_err(|unfit| {
+    check(&key, to).map_err(|unfit| {
         Failure::sentence(format_args!("{}: {unfit}; {}", file.display(), own_remedy(&unfit.reason)))
     })?;
     if key.is_locked() {
@@ -122,9 +159,21 @@ pub(crate) fn secret_key(args: &KeyArgs) -> Result<Option<SecretKey>, Failure> {
     Ok(Some(key))
 }
 
+/// Whether a key would serve for this, once it is unlocked.
+pub(crate) fn check(key: &SecretKey, to: Use) -> Result<(), Unfit> {
+    let (certificate, now) = (key.certificate(), unix_now());
+    certificate.check_signer(now)?;
+    if to == Use::Enter { certificate.check_recipient(now) } else { Ok(()) }
+}
+
 /// The only secret key of a file.
 pub(crate) fn one_secret_key(file: &Path) -> Result<SecretKey, Failure> {
-    let mut keys = SecretKey::read_all(&read(file)?).map_err(|error| in_file(file, &error))?;
+    let mut keys = SecretKey::read_all(&read(file)?).map_err(|error| match error {
+        ReadError::Elsewhere(_) => {
+            in_file(file, &format_args!("{error}; use one that is in its file: 'waterfall key generate' makes another"))
+        }
+        _ => in_file(file, &error),
+    })?;
     match keys.len() {
         1 => Ok(keys.remove(0)),
         several => Err(in_file(

@@ -48,7 +48,7 @@ impl Figures for Streaming<'_> {
             row("viewers", format_args!("{}{waiting}, height {}", number(self.viewers().into()), self.status.height)),
             row("children", format_args!("{} spots taken", self.children())),
             row("upload", format_args!("{}, {} in all", rate(rates.sent()), bytes(sent))),
-            row("stream", format_args!("{}, {} frames", rate(rates.published()), number(self.frames))),
+            row("stream", format_args!("{}, {}", rate(rates.published()), count(self.frames, "frame", "frames"))),
         ]
     }
 
@@ -58,11 +58,11 @@ impl Figures for Streaming<'_> {
             return format!("{viewers} of {} to wait for.", self.wait);
         }
         format!(
-            "{viewers}, height {}; {} children, upload {}; {} frames.",
+            "{viewers}, height {}; {} children, upload {}; {}.",
             self.status.height,
             self.children(),
             rate(rates.sent()),
-            number(self.frames)
+            count(self.frames, "frame", "frames")
         )
     }
 

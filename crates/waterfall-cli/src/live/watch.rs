@@ -81,8 +81,8 @@ impl Figures for Watching<'_> {
             rate(rates.sent())
         );
         if let Some(tally) = self.tally {
-            let (received, missing) = (number(tally.frames_received), number(tally.frames_missing));
-            line.push_str(&format!("; {received} frames, {missing} missing"));
+            let received = count(tally.frames_received, "frame", "frames");
+            line.push_str(&format!("; {received}, {} missing", number(tally.frames_missing)));
         }
         line.push('.');
         line

@@ -76,7 +76,7 @@ fn gpg() -> bool {
     have("gpg", "--version")
 }
 
-fn refused(output: &Output, code: i32, says: &[&str]) {
+pub(crate) fn refused(output: &Output, code: i32, says: &[&str]) {
     let words = stderr(output);
     assert_eq!(output.status.code(), Some(code), "{words}");
     for say in says {
@@ -241,6 +241,16 @@ fn certificates_that_do_not_serve() {
         refused(&output, 1, &[&[file], says].concat());
         assert!(output.stdout.is_empty(), "no ticket");
     }
+    // Who can only sign can make a room, but enter none.
+    std::fs::write(desk.path("signer.key.asc"), desk.gpg(&["--armor", "--export-secret-keys", "signer"]).stdout)
+        .unwrap();
+    let signer = desk.text("signer.key.asc");
+    let speaker = Speaker::start(&clip, &["--key", &signer, "--to", &desk.text("alice.asc"), "--loop"]);
+    let output = desk.watch(&speaker.ticket, "alice.key.asc", &["--duration", "1"]);
+    assert!(output.status.success() && stderr(&output).contains("of signer"), "{}", stderr(&output));
+    refused(&desk.watch(&speaker.ticket, "signer.key.asc", &[]), 1, &["signer.key.asc", "signing only"]);
+    speaker.kill();
+
     // The same, looked at by the doctor, who finds all of it at once.
     let mut args = vec!["doctor", "--json", "--key", &alice];
     let to = ["alice.asc", "signer.asc", "expired.asc"].map(|file| desk.text(file));
@@ -253,6 +263,11 @@ fn certificates_that_do_not_serve() {
         .map(|f| f["level"].as_str().unwrap())
         .collect();
     assert_eq!(levels, ["ok", "ok", "problem", "problem"]);
+    let mut args = vec!["doctor", "--json", "--key", &signer];
+    args.extend(LOCAL);
+    let report: Value = serde_json::from_slice(&run(&args).stdout).unwrap();
+    let key = report["findings"].as_array().unwrap().iter().find(|f| f["what"] == "key").unwrap();
+    assert!(key["level"] == "warning" && key["says"].as_str().unwrap().contains("enter none"), "{key}");
 }
 
 #[test]

@@ -2,11 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod bad_keys;
+mod camera;
 mod demo;
 mod doctor;
+mod gnupg;
 mod keys;
 #[cfg(unix)]
 mod live_view;
+mod process;
+mod processes;
 mod state;
 mod stream_and_watch;
 mod support;

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::support::{LOCAL, Speaker, clip, run, stderr, tool, waterfall};
 
-fn log(path: &Path) -> Vec<Value> {
+pub(crate) fn log(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn of_kind<'a>(log: &'a [Value], kind: &str) -> Vec<&'a Value> {
+pub(crate) fn of_kind<'a>(log: &'a [Value], kind: &str) -> Vec<&'a Value> {
     log.iter().filter(|entry| entry["kind"] == kind).collect()
 }
 
@@ -21,7 +21,7 @@ fn print_of(entry: &Value) -> (u64, &str) {
 }
 
 /// Checks a viewer's log against the speaker's; how many frames of the kind it has.
-fn assert_run(published: &[Value], received: &[Value], kind: &str) -> usize {
+pub(crate) fn assert_run(published: &[Value], received: &[Value], kind: &str) -> usize {
     let (published, received) = (of_kind(published, kind), of_kind(received, kind));
     let first = received.first().unwrap_or_else(|| panic!("no {kind} frames"));
     let from = published.iter().position(|entry| print_of(entry) == print_of(first)).unwrap();

@@ -1,6 +1,7 @@
 //! A certificate: somebody's public keys, and what they say of themselves.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use openpgp::Cert;
@@ -21,7 +22,8 @@ use super::{Holder, Reason, Unfit, algorithm};
 /// An OpenPGP certificate (RFC 9580 §10.1), without any secret.
 #[derive(Clone)]
 pub struct Certificate {
-    cert: Cert,
+    // Shared: lists of members are handed around.
+    cert: Arc<Cert>,
     fingerprint: Fingerprint,
 }
 
@@ -49,7 +51,7 @@ impl Certificate {
     /// `None` for fingerprints of versions that the protocol does not carry.
     pub(super) fn new(cert: Cert) -> Option<Self> {
         let fingerprint = Fingerprint::new(cert.fingerprint().as_bytes())?;
-        Some(Self { cert: cert.strip_secret_key_material(), fingerprint })
+        Some(Self { cert: Arc::new(cert.strip_secret_key_material()), fingerprint })
     }
 
     /// The fingerprint of the primary key: what the certificate is known by.
@@ -109,7 +111,7 @@ impl Certificate {
     /// The certificate in binary, with everything that is known of it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.cert.to_vec().expect("what was parsed or made here can be written")
+        self.cert.to_vec().expect("reading has tried it, and merging adds nothing new")
     }
 
     pub(super) fn cert(&self) -> &Cert {
@@ -156,8 +158,8 @@ impl Certificate {
 
     /// The same certificate with what another copy of it knows besides.
     pub(super) fn merged_with(&self, other: &Self) -> Self {
-        let merged = self.cert.clone().merge_public(other.cert.clone());
-        Self { cert: merged.expect("of one fingerprint"), fingerprint: self.fingerprint }
+        let merged = Cert::clone(&self.cert).merge_public(Cert::clone(&other.cert));
+        Self { cert: Arc::new(merged.expect("of one fingerprint")), fingerprint: self.fingerprint }
     }
 }
 

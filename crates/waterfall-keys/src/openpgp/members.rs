@@ -11,12 +11,10 @@
 //! too. Encrypted data is of version 1 with version 3 PKESKs, unless all members of the chunk
 //! announce version 2, and then of that with version 6 PKESKs. GnuPG opens it.
 //!
-//! **Who is a member is not for every holder of the ticket.** PKESKs name no recipient (§5.1.8), so
-//! a reader tries its key on each that has the key's algorithm: at most some 60 with Curve25519, 18
-//! with RSA-3072 or 14 with RSA-4096, as more do not fit a chunk; half a second at worst. (GnuPG 2.2
-//! does so too, but ends with status 2 where other Curve25519 members stand before: what it prints is
-//! right.) The list of fingerprints beside the message is sealed under the epoch key: members need it to know each other
-//! on links, and have that key.
+//! PKESKs name the keys they are for, so whoever holds the ticket can tell who the members are. Hiding
+//! them (§5.1.8) would cost every reader a try on each, and GnuPG 2.2 an error status on the way to the
+//! right result. Readers take PKESKs that name nobody all the same. The list of fingerprints beside the
+//! message is sealed under the epoch key: members need it to know each other on links, and have that key.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +56,10 @@ const MESSAGE_OVERHEAD: usize = 192;
 /// Bytes of a chunk besides its message and its recipients, rounded up.
 const CHUNK_OVERHEAD: usize = SealKey::OVERHEAD + 32;
 /// Bytes of a PKESK besides the encrypted session key, rounded up: packet header, version,
-/// recipient, algorithm.
+/// recipient (a fingerprint in version 6), algorithm.
 const PKESK_OVERHEAD: usize = 16;
+/// What version 6 takes beyond that.
+const PKESK6_OVERHEAD: usize = 26;
 
 /// Why a room key is not sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -176,9 +176,15 @@ fn distribute(keys: &BTreeMap<Fingerprint, EncryptionKey>, chunk_count: u16) -> 
 }
 
 fn fits(bucket: &Bucket<'_>) -> bool {
-    let message = MESSAGE_OVERHEAD + bucket.iter().map(|(_, key)| pkesk_len(&key.key)).sum::<usize>();
+    let more = if encrypted_as(bucket) == Encrypted::Aead { PKESK6_OVERHEAD } else { 0 };
+    let message = MESSAGE_OVERHEAD + bucket.iter().map(|(_, key)| pkesk_len(&key.key) + more).sum::<usize>();
     let list: usize = bucket.iter().map(|(fingerprint, _)| fingerprint.as_bytes().len() + 2).sum();
     message <= MAX_CHUNK_MESSAGE && message + list + CHUNK_OVERHEAD <= KeyChunk::MAX_LEN
+}
+
+/// The encrypted data that all of a chunk's members can read.
+fn encrypted_as(bucket: &Bucket<'_>) -> Encrypted {
+    if bucket.iter().all(|(_, key)| key.seipd_v2) { Encrypted::Aead } else { Encrypted::Mdc }
 }
 
 /// Most bytes of a PKESK with an AES-256 session key (RFC 9580 §5.1, §11.5).
@@ -195,7 +201,7 @@ fn pkesk_len(key: &Key<PublicParts, UnspecifiedRole>) -> usize {
 
 fn message(key: &RoomKey, bucket: &Bucket<'_>) -> Result<Vec<u8>, SealMembersError> {
     let session: SessionKey = Zeroizing::new(random::<32>()).as_slice().into();
-    let encrypted = if bucket.iter().all(|(_, key)| key.seipd_v2) { Encrypted::Aead } else { Encrypted::Mdc };
+    let encrypted = encrypted_as(bucket);
     let mut locks = Vec::with_capacity(bucket.len());
     for (_, recipient) in bucket {
         let damaged = || Unfit { holder: recipient.holder.clone(), reason: Reason::BadEncryptionKey };
@@ -205,23 +211,15 @@ fn message(key: &RoomKey, bucket: &Bucket<'_>) -> Result<Vec<u8>, SealMembersErr
     Ok(message.expect("writing a small message into memory does not fail"))
 }
 
-/// A session key for one member, without saying for whom.
+/// A session key for one member.
 fn lock(
     session: &SessionKey,
     key: &Key<PublicParts, UnspecifiedRole>,
     encrypted: Encrypted,
 ) -> openpgp::Result<Packet> {
     Ok(match encrypted {
-        Encrypted::Mdc => {
-            let mut lock = PKESK3::for_recipient(content::CIPHER, session, key)?;
-            lock.set_recipient(None);
-            lock.into()
-        }
-        Encrypted::Aead => {
-            let mut lock = PKESK6::for_recipient(session, key)?;
-            lock.set_recipient(None);
-            lock.into()
-        }
+        Encrypted::Mdc => PKESK3::for_recipient(content::CIPHER, session, key)?.into(),
+        Encrypted::Aead => PKESK6::for_recipient(session, key)?.into(),
     })
 }
 

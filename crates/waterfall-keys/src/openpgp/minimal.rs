@@ -80,5 +80,5 @@ pub(super) fn read(bytes: &[u8]) -> Option<Certificate> {
     if count(Tag::PublicSubkey) > 1 || count(Tag::UserID) > 1 {
         return None;
     }
-    Certificate::new(Cert::from_packets(found.into_iter()).ok()?)
+    Certificate::new(Cert::from_packets(found.into_iter()).ok().filter(packets::can_be_written)?)
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use openpgp::packet::{Signature, Tag};
 use openpgp::parse::{Dearmor, PacketParserBuilder, PacketParserResult, Parse};
+use openpgp::serialize::SerializeInto;
 use openpgp::{Cert, Fingerprint, KeyHandle, Packet};
 use sequoia_openpgp as openpgp;
 
@@ -108,7 +109,8 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<Cert>, ReadError> {
     for block in armor::blocks(file)? {
         for packets in split(&block, &mut number)? {
             let (number, packets) = packets;
-            let cert = Cert::from_packets(packets.into_iter()).map_err(|_| ReadError::Unreadable { number })?;
+            let cert = Cert::from_packets(packets.into_iter()).ok().filter(can_be_written);
+            let cert = cert.ok_or(ReadError::Unreadable { number })?;
             match places.get(&cert.fingerprint()) {
                 Some(&place) => {
                     let merged = certs[place].clone().merge_public_and_secret(cert);
@@ -122,6 +124,12 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<Cert>, ReadError> {
         }
     }
     if certs.is_empty() { Err(ReadError::NotOpenPgp(Format::Signature)) } else { Ok(certs) }
+}
+
+/// Whether it can be written again. What names a fingerprint of an unknown version is read by the
+/// library, but not written.
+pub(super) fn can_be_written(cert: &Cert) -> bool {
+    cert.to_vec().is_ok()
 }
 
 /// One certificate on its way: what was kept of its packets.

@@ -49,6 +49,7 @@ fn certificates() {
     let mut read = 0;
     for bytes in files("certificate") {
         for certificate in Certificate::read_all(&bytes).unwrap_or_default() {
+            assert_eq!(Certificate::read_all(&certificate.to_bytes()), Ok(vec![certificate.clone()]));
             assert_eq!(certificate.details(LATER).recipient, certificate.check_recipient(LATER));
             read += 1;
         }

@@ -66,26 +66,28 @@ fn nobody_else_opens_it() {
     assert_eq!(open(b"", &key("alice"), NOW), Err(OpenMembersError::NotForThisKey), "a chunk for nobody");
 }
 
-/// A ticket holder, who can read the record, learns how many members there are, but not who.
+/// So that GnuPG and others know at once which of their keys to try.
 #[test]
-fn members_are_not_named_to_others() {
+fn a_message_names_the_keys_it_is_for_and_the_list_is_for_members() {
     let all = members();
     let chunk = sealed(&all).remove(0);
-    let mut names = Vec::new();
     for certificate in &all {
-        names.push(certificate.fingerprint().as_bytes().to_vec());
-        for key in certificate.details(NOW).keys {
-            let fingerprint = key.fingerprint.as_bytes().to_vec();
-            names.push(fingerprint[12..].to_vec());
-            names.push(fingerprint);
-        }
+        let listed = certificate.fingerprint();
+        let clear = chunk.recipients.windows(listed.as_bytes().len()).any(|window| window == listed.as_bytes());
+        assert!(!clear, "the list is sealed");
     }
-    let bytes = encode(&chunk);
-    assert!(names.iter().all(|name| !bytes.windows(name.len()).any(|window| window == name)));
     let pile = PacketPile::from_bytes(&chunk.message).unwrap();
     let locks: Vec<&PKESK> = pile.children().filter_map(|packet| packet.downcast_ref()).collect();
     assert_eq!(locks.len(), all.len());
-    assert!(locks.iter().all(|lock| lock.recipient().is_none()));
+    for (certificate, lock) in all.iter().zip(0..) {
+        let keys = certificate.details(NOW).keys;
+        let named = locks.iter().filter_map(|lock| lock.recipient());
+        let named = named.filter(|named| {
+            let id = named.as_bytes();
+            keys.iter().any(|key| key.fingerprint.as_bytes().ends_with(id))
+        });
+        assert_eq!(named.count(), 1, "member {lock}");
+    }
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn an_altered_or_cut_message_gives_no_key() {
         open(&message[..len], &alice, NOW).unwrap_err();
     }
     for (at, altered) in each_byte_flipped(&message) {
-        // A few bytes say nothing: how lengths are written, and the recipient that is not named.
+        // A few bytes say nothing: how lengths are written, and the recipient, which is then another.
         assert!(open(&altered, &alice, NOW).is_err_and(|_| true) || matches!(at, 3..=10), "byte {at}");
     }
     open(&[message.as_slice(), b"\xd4\x00"].concat(), &alice, NOW).unwrap_err();

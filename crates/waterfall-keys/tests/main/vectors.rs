@@ -6,11 +6,12 @@ use serde_json::Value;
 use waterfall_keys::chunk::open_password;
 use waterfall_keys::openpgp::members::{self, chunk_index};
 use waterfall_keys::{
-    EpochKey, Locator, Replays, RoomKey, TrackOpener, TrackSealer, open_ask, open_event, open_record, open_reply,
+    EpochKey, Locator, Replays, RoomKey, TrackOpener, TrackSealer, letter, open_ask, open_event, open_record,
+    open_reply,
 };
 use waterfall_wire::{
-    AskBody, Entry, Envelope, Epoch, KeyChunk, Kid, NodeId, RecordKey, RecordKind, ReplyBody, RoomEventBody, RoomId,
-    SigningKey, UnixMillis, decode,
+    AskBody, Entry, Envelope, Epoch, KeyChunk, Kid, LetterKind, NodeId, RecordKey, RecordKind, ReplyBody, Ring,
+    RoomEventBody, RoomId, SigningKey, UnixMillis, decode,
 };
 
 fn vectors() -> Value {
@@ -98,6 +99,27 @@ fn recipients_and_their_chunks() {
         assert_eq!(u64::from(chunk_index(fingerprint, 1_024)), member["chunk_of_1024"]);
         assert_eq!(u64::from(chunk_index(fingerprint, 8)), member["chunk_of_8"]);
     }
+}
+
+#[test]
+fn a_letter_and_a_doorbell() {
+    let v = vectors();
+    let (key, at) = (epoch_key(&v), UnixMillis(v["event"]["at"].as_u64().unwrap()));
+    let (from, to) = (NodeId(array(&v["ask"]["from"])), NodeId(array(&v["ask"]["to"])));
+    let not_after = v["ask"]["not_after"].as_u64().unwrap();
+    let routed = decode(&bytes(&v["ask"]["routed"])).unwrap();
+    let ask = open_ask(&key, &routed, &to, UnixMillis(not_after - 1), &mut Replays::new()).unwrap();
+    let place = letter::key(&key, &to, &from, LetterKind::Reply);
+    assert_eq!(place.0, array(&v["letter"]["key"]));
+    let header = Envelope::open(&bytes(&v["letter"]["envelope"]), &place, at).unwrap();
+    assert_eq!(letter::open_reply(&key, &header, &ask).unwrap().body, ReplyBody::Spots(Vec::new()));
+
+    let number = u8::try_from(v["doorbell"]["number"].as_u64().unwrap()).unwrap();
+    let place = letter::doorbell(&key, &from, number);
+    assert_eq!(place.0, array(&v["doorbell"]["key"]));
+    let header = Envelope::open(&bytes(&v["doorbell"]["envelope"]), &place, at).unwrap();
+    let doorbell = letter::open_doorbell(&key, &from, &header).unwrap();
+    assert_eq!(doorbell.rings, [Ring { from: to, at }]);
 }
 
 #[test]

@@ -121,6 +121,25 @@ reply = cbor([route, seal(call_seal, nonce24, b"waterfall/reply-seal/1" + route,
 event = signed(alice, b"waterfall/event/1", cbor([1, room, alice.public, SEQ, [1, []]]))
 event = seal(derive(epoch_key, "event seal", b"", 32), nonce24, b"waterfall/event-seal/1", event)
 
+# The same answer as a letter, and a ring at one of Alice's doorbells
+
+
+def record(kind, author, salt, seal_key, lifetime, plaintext):
+    dates = u64(SEQ) + u64(SEQ + lifetime)
+    aad = b"waterfall/record-seal/1" + bytes([1, kind]) + author.public + salt + dates
+    head = cbor([1, kind, author.public, salt, SEQ, SEQ + lifetime, seal(seal_key, nonce24, aad, plaintext)])
+    return {"key": hashlib.sha256(b"waterfall/record/1" + author.public + salt).hexdigest(),
+            "envelope": cbor([head, author.sign(b"waterfall/envelope/1", head)]).hex()}
+
+
+reply_body = cbor([1, bob.public, alice.public, epoch, ask_nonce, [0, [[]]]])
+letter = record(5, bob, derive(epoch_key, "letter salt", alice.public + bytes([1]), 16),
+                derive(epoch_key, "letter seal", alice.public, 32), 120_000,
+                cbor([1, [[reply_body, bob.sign(b"waterfall/reply/1", reply_body)]]]))
+doorbell = record(7, Signer(derive(epoch_key, "doorbell key", alice.public + bytes([2]), 32)),
+                  derive(epoch_key, "doorbell salt", b"", 16),
+                  derive(epoch_key, "doorbell seal", alice.public, 32), 120_000, cbor([[[bob.public, SEQ]]]))
+
 # A key chunk's recipients, and which chunk is whose
 
 recipients = [bytes(range(20)), bytes(range(32))]
@@ -203,6 +222,8 @@ print(json.dumps({
     "ask": {"from": alice.public.hex(), "to": bob.public.hex(), "nonce": ask_nonce.hex(),
             "not_after": NOT_AFTER, "routed": ask.hex()},
     "reply": {"routed": reply.hex()},
+    "letter": letter,
+    "doorbell": {"owner": alice.public.hex(), "number": 2, **doorbell},
     "event": {"at": SEQ, "sealed": event.hex()},
     "recipients": {"index": 258, "sealed": recipients_sealed.hex(), "members": [
         {"fingerprint": one.hex(), "chunk_of_1024": bucket(one, 10), "chunk_of_8": bucket(one, 3)} for one in recipients]},

@@ -10,6 +10,7 @@ use super::fragment::{FRAME_END, FRAME_START, KEY_FRAME_START, TIMESTAMP_LEN};
 use super::held::{Held, Packet};
 use super::{Frame, Item};
 use crate::codec::Kind;
+use crate::forward::identity::SIGNED;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -241,6 +242,10 @@ impl Assembler {
 
     fn settle(&mut self, packet: Packet) {
         let starts = packet.flags & FRAME_START != 0;
+        if packet.flags & !SIGNED == 0 && packet.data.is_empty() {
+            // It belongs to no frame: it was there for its signature's sake.
+            return;
+        }
         if self.state == State::InStep && starts == self.open.is_some() {
             // A frame begins inside another, or goes on without having begun: the speaker is at fault.
             self.lose(Some(1));

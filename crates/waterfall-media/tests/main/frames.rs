@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use waterfall_media::codec::Kind;
+use waterfall_media::forward::identity::SIGNED;
 use waterfall_media::frame::{
     Assembler, Config, FRAME_END, FRAME_START, Fragment, Frame, Item, KEY_FRAME_START, MAX_FRAME_LEN, fragment,
 };
@@ -147,6 +148,21 @@ fn a_complete_track_finishes_at_once() {
     assert_eq!(drain(&mut assembler, ms(0)), frame_items(&frames));
     assert!(assembler.is_finished());
     assert_eq!(assembler.timeout(), None);
+}
+
+#[test]
+fn a_packet_that_belongs_to_no_frame_is_no_gap() {
+    let frames = track(4, 1, |_| 50);
+    let mut assembler = Assembler::new(Kind::Audio, Config::default());
+    for (ctr, _, part) in packets(&frames, 0, 100) {
+        assembler.push(ms(0), ctr, part.flags, part.data);
+    }
+    // As a speaker ends its sound with: a signature over the frames that had none yet.
+    assembler.push(ms(0), 4, SIGNED, Bytes::new());
+    assembler.finish(ms(0), 5);
+    assert_eq!(drain(&mut assembler, ms(0)), frame_items(&frames));
+    assert!(assembler.is_finished());
+    assert_eq!(assembler.stats().gaps, 0);
 }
 
 #[test]

@@ -60,7 +60,6 @@ fn largest_charter() -> Charter {
         expelled: vec![node(1); 64],
         delegates: vec![node(1); 5],
         title: "x".repeat(200),
-        ..charter()
     }
 }
 

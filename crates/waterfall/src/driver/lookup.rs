@@ -116,6 +116,7 @@ impl<'a> Lookup<'a> {
         key: &SecretKey,
         deadline: Instant,
     ) -> Result<(RoomKey, Membership), JoinError> {
+        key.check_member(unix_now())?;
         let fingerprint = key.certificate().fingerprint();
         let index = openpgp::members::chunk_index(&fingerprint, charter.chunk_count);
         let (owner, key_chunk) = tokio::try_join!(self.owner(deadline), self.chunk(charter, index, deadline))?;
@@ -129,7 +130,7 @@ impl<'a> Lookup<'a> {
                     openpgp::members::OpenMembersError::NotForThisKey => JoinError::NotAMember(fingerprint),
                     other => JoinError::Unreadable(other.to_string()),
                 })?;
-            let membership = Membership::new(&room, epoch, &node, &key, owner, count).map_err(JoinError::Key)?;
+            let membership = Membership::new(&room, epoch, &node, &key, owner, count).map_err(JoinError::Certify)?;
             membership.learn(index, listed(&key_chunk, &EpochKey::derive(&room_key, &room, epoch))?);
             Ok((room_key, membership))
         });

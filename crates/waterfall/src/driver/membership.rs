@@ -34,8 +34,6 @@ pub(crate) struct Membership {
 enum CredentialError {
     #[error(transparent)]
     Certification(#[from] openpgp::VerifyError),
-    #[error(transparent)]
-    Certificate(#[from] openpgp::ReadError),
     #[error("the room's list of members could not be read: {0}")]
     NoList(#[from] crate::JoinError),
     #[error("the check was cut short")]
@@ -102,8 +100,7 @@ impl Membership {
         credential: Certified,
     ) -> Result<Member, CredentialError> {
         let (room, epoch) = (secrets.room, secrets.epoch);
-        let claimed = Certificate::read_all(&credential.certificate)?;
-        let claimed = claimed.first().ok_or(openpgp::VerifyError::Malformed)?.fingerprint();
+        let claimed = openpgp::claimed_by(&credential)?;
         let chunk = openpgp::members::chunk_index(&claimed, self.chunk_count);
         let owner = self.owner.fingerprint();
         let list = if claimed == owner { Arc::default() } else { self.list(signal, secrets, chunk).await? };
