@@ -4,17 +4,20 @@ use waterfall_tree::Input;
 
 use super::link::{CALLEE, CALLER, LinkRef};
 use super::{Event, Life, World};
+use crate::geography::JITTER;
 use crate::ident;
-use crate::media::{Timeline, timeline::Piece};
+use crate::media::{PACKET, Timeline, timeline::Piece};
 use crate::noise;
 use crate::scenario::{Fault, Pick};
 
-/// A relay with media sends something at least so often on an edge; with fillers at 20 ms and a packet each 10 ms it
-/// is the latter.
-const EDGE_INTERVAL: u64 = crate::media::PACKET;
-/// Fillers on other links, and the silence that is noticed there, as in the media engine.
+/// What goes up an edge are fillers; how often they come, and the silence in which a child is lost, as in the media engine.
+const UP_FILLER: u64 = 100_000;
+const CHILD_SILENCE: u64 = 500_000;
+/// The same on links that are no edges.
 const STANDBY_FILLER: u64 = 1_000_000;
-const STANDBY_SILENCE: u64 = 3_000_000;
+const STANDBY_SILENCE: u64 = 3_500_000;
+/// The longest of some thousand pauses is so many times the mean jitter longer than a pause should be.
+const WORST_JITTER: f64 = 8.0;
 /// A link on which nothing came for so long is closed, as in the media engine.
 const DEAD: u64 = 15_000_000;
 /// Data channels that were cut off send again after up to so long (SCTP's timer backs off).
@@ -23,6 +26,11 @@ const RETRANSMIT: u64 = 1_000_000;
 const OUTAGE: f64 = 150_000.0;
 /// A root that starts again counts on from far above what it ever counted.
 const COUNTER_LEAP: u64 = 1_000_000_000;
+
+/// Between two packets on a link with this delay, in microseconds.
+fn longest_pause(delay: u64) -> u64 {
+    PACKET + (delay as f64 * JITTER * WORST_JITTER) as u64
+}
 
 impl World {
     pub(crate) fn fault(&mut self, fault: &Fault) {
@@ -173,12 +181,10 @@ impl World {
         let end = 1 - link.end(quiet);
         let (strict, delay) = (link.is_edge(), link.delay);
         let chance = noise::of(self.options.seed ^ 0x511e, u64::from(at.serial), self.now);
-        let (interval, threshold) = if strict {
-            let (least, spread) = self.options.strategy.detection();
-            let adapted = noise::mix(u64::from(at.serial)) % (spread + 1);
-            (EDGE_INTERVAL, least + adapted)
-        } else {
-            (STANDBY_FILLER, STANDBY_SILENCE)
+        let (interval, threshold) = match (strict, end == CALLER) {
+            (true, true) => (PACKET, self.options.strategy.detection(longest_pause(delay))),
+            (true, false) => (UP_FILLER, CHILD_SILENCE),
+            (false, _) => (STANDBY_FILLER, STANDBY_SILENCE),
         };
         let last_heard = self.now.saturating_sub(chance % interval) + delay;
         let noticed = (last_heard + threshold).max(self.now);
@@ -190,8 +196,9 @@ impl World {
     /// have come.
     pub(crate) fn hurry(&mut self, at: LinkRef, end: usize) {
         let Some(link) = self.link(at).filter(|link| link.up && !link.silent[end]) else { return };
-        let (least, spread) = self.options.strategy.detection();
-        let noticed = self.now + 2 * link.delay + least + noise::mix(u64::from(at.serial)) % (spread + 1);
+        let threshold =
+            if end == CALLER { self.options.strategy.detection(longest_pause(link.delay)) } else { CHILD_SILENCE };
+        let noticed = self.now + 2 * link.delay + threshold;
         if self.is_quiet(at, end as u8) {
             self.queue.push(noticed, Event::Silent { link: at, end: end as u8 });
         }
