@@ -87,6 +87,8 @@ pub(crate) enum Resume {
     /// To be the parent. Media flows over the link, but the edge does not count yet. Until it is
     /// answered our counter stands still, lest an equally deep standby never be feasible.
     Asked,
+    /// The same, although the parent is good: the standby is nearer the root and has room.
+    Rising,
 }
 
 /// A second parent that does not feed, over a link that is up.

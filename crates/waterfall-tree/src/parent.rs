@@ -5,7 +5,6 @@ use std::time::Duration;
 use waterfall_wire::{Down, MAX_PATH, MAX_SPOTS, Mark, NodeId, Refusal, Spot};
 
 use crate::feasibility::{below, is_better};
-use crate::neighbour::Resume;
 use crate::timer::Timer;
 use crate::{Event, Loss, Output, Tree};
 
@@ -54,8 +53,7 @@ impl Tree {
 
     /// Whether a request is out whose answer must find our counter as it was.
     pub(crate) fn is_standing_still(&self) -> bool {
-        self.attempt.as_ref().is_some_and(|attempt| attempt.attaching)
-            || self.standby.as_ref().is_some_and(|standby| standby.resume == Resume::Asked)
+        self.attempt.as_ref().is_some_and(|attempt| attempt.attaching) || self.is_resuming()
     }
 
     /// Takes over the parent's mark, unless ours must stand still just now.

@@ -8,7 +8,7 @@
 
 use waterfall_wire::{Contact, Down, NodeId, Role, Spot, TreeMessage};
 
-use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
+use crate::config::{ATTACH_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
 use crate::neighbour::Standby;
 use crate::timer::Timer;
 use crate::tree::Phase;
@@ -122,7 +122,7 @@ impl Tree {
         recruiting.linked = false;
         recruiting.call = Some(to.clone());
         self.recruiting = Some(recruiting);
-        self.timers.set(Timer::RecruitCall, self.now + 2 * ANSWER_PATIENCE);
+        self.timers.set(Timer::RecruitCall, self.now + 2 * self.config.answer_patience);
         self.output(Output::Call { to, role: Role::Standby, advertised: self.advertised() });
     }
 
@@ -147,6 +147,8 @@ impl Tree {
         let shared = self.shared(&down.path);
         let current = self.standby.as_ref().map(|standby| self.shared(&standby.path));
         let better = current.is_none_or(|current| shared < current);
+        // One that has just been asked to be the parent is not exchanged.
+        let better = better && !self.is_resuming();
         if !better || down.starving || !self.is_sane(from, &down) {
             self.send(from, TreeMessage::Detach);
             self.output(Output::Hangup { peer: from });

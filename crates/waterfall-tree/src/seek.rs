@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Down, MAX_SPOTS, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, FETCH_TIMEOUT, SETUP_PATIENCE};
+use crate::config::{ATTACH_TIMEOUT, FETCH_TIMEOUT};
 use crate::feasibility::is_feasible;
-use crate::neighbour::{Attempt, Standby};
+use crate::neighbour::{Attempt, Resume, Standby};
 use crate::proximity::bucket;
 use crate::search::{Search, Source};
 use crate::timer::Timer;
@@ -41,7 +41,7 @@ impl Tree {
             if self.search.is_some() {
                 self.cancel_search();
             }
-            return self.stand_down();
+            return self.settle_resume();
         }
         // The standby first, and nobody else while it may answer.
         if self.is_orphan() && self.resume() {
@@ -96,10 +96,10 @@ impl Tree {
         }
         if let Some((_, contact)) = next {
             if self.is_standby(contact.node) {
-                return self.ask_standby();
+                return self.ask_standby(Resume::Asked);
             }
             // The next candidate is worth more than a slow one.
-            let answer = search.growing(ANSWER_PATIENCE, self.config.call_timeout);
+            let answer = search.growing(self.config.answer_patience, self.config.call_timeout);
             self.call(contact, answer, false);
         } else if !self.timers.is_set(Timer::Fetch) {
             let (slow_base, slow_cap) = if self.parent.is_some() { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
@@ -193,7 +193,8 @@ impl Tree {
     pub(crate) fn on_call_answered(&mut self, peer: NodeId) {
         let longest = self.config.call_timeout;
         if self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer && !attempt.attaching) {
-            let limit = self.search.as_ref().map_or(longest, |search| search.growing(SETUP_PATIENCE, longest));
+            let limit =
+                self.search.as_ref().map_or(longest, |search| search.growing(self.config.setup_patience, longest));
             self.timers.set(Timer::Call, self.now + limit);
         } else if self.is_recruit(peer) {
             self.timers.set(Timer::RecruitCall, self.now + longest);
@@ -278,6 +279,9 @@ impl Tree {
             return self.end_attempt(true);
         }
         if let Some(attempt) = self.attempt.take() {
+            if attempt.voluntary {
+                self.rose_at = Some(self.now);
+            }
             self.take_parent(attempt.to, down, false);
         }
     }

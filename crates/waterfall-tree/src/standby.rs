@@ -108,7 +108,7 @@ impl Tree {
     pub(crate) fn drop_standby(&mut self, hang_up: bool) {
         let Some(standby) = self.standby.take() else { return };
         let peer = standby.id();
-        if standby.resume == Resume::Asked {
+        if standby.resume != Resume::Idle {
             self.feed(peer, false);
             self.timers.clear(Timer::Resume);
             self.timers.clear(Timer::Grace);
@@ -142,7 +142,7 @@ impl Tree {
             self.parent_silent();
         } else if let Some(standby) = self.standby.as_mut().filter(|standby| standby.id() == peer) {
             standby.silent = true;
-            if standby.resume == Resume::Asked {
+            if standby.resume != Resume::Idle {
                 // Dead as well. There is no time to wait and see.
                 self.drop_standby(true);
             } else {

@@ -47,6 +47,8 @@ pub(crate) fn digests(summary: &Summary) -> (u64, u64) {
         digest.contact(&place.contact);
     }
     digest.add(u64::from(summary.height));
+    // Asking one that has moved on to rise is of no use.
+    digest.add(summary.climber.as_ref().map_or(0, |climber| beginning(&climber.contact.node)));
     let urgent = digest.0;
     digest.add(u64::from(summary.size));
     digest.add(u64::from(summary.open));
@@ -176,18 +178,22 @@ impl Tree {
         if self.places() == 0 {
             return 0;
         }
-        strength(self.proven_children(), self.now.since(self.joined_at))
+        strength(self.proven, self.free(), self.now.since(self.joined_at))
     }
 
-    /// The strongest child whose contact is known, for our parent to take nearer the root.
+    /// The strongest below us, for those above us to take nearer the root.
     fn climber(&self) -> Option<Climber> {
-        let settled = self.attached().filter(|(_, child)| child.is_settled() && child.summary.strength > 0);
-        let best = settled.max_by_key(|(_, child)| (child.summary.strength, child.summary.size));
-        best.map(|(node, child)| Climber {
-            contact: child.contact(node),
-            strength: child.summary.strength,
-            size: child.summary.size,
-        })
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        let candidates = settled.flat_map(|(node, child)| {
+            let Summary { strength, size, climber, .. } = &child.summary;
+            let own = (*strength > 0).then_some((*strength, *size, node, child));
+            own.into_iter().chain(climber.iter().map(move |c| (c.strength, c.size, &c.contact.node, child)))
+        });
+        let rank = |(strength, size, node, _): &(u16, u32, &NodeId, &Child)| (*strength, size.max(&1).ilog2(), **node);
+        let (strength, size, node, child) = candidates.max_by_key(rank)?;
+        let told = child.summary.climber.as_ref().filter(|climber| climber.contact.node == *node);
+        let contact = told.map_or_else(|| child.contact(node), |climber| climber.contact.clone());
+        Some(Climber { contact, strength, size })
     }
 
     /// Tells children and wards where we are and whether we are fed, as far as that is news.

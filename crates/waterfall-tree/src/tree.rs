@@ -259,8 +259,7 @@ impl Tree {
             Timer::Settled | Timer::Proof => self.changed.below = true,
             Timer::Summary => self.changed.below |= self.waiting.below,
             Timer::Plans => self.changed.plan |= self.waiting.plan,
-            // These only end a pause; settling does what has been waiting.
-            Timer::Resume => {}
+            Timer::Resume => self.on_resume_over(),
             Timer::Grace => self.changed.fed = true,
         }
     }
