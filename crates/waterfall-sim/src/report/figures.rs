@@ -69,6 +69,7 @@ fn viewing(world: &World) -> Viewing {
     let hours = presence as f64 / 3.6e9;
     Viewing {
         gap_per_lost_ancestor_ms: tally.survived.percentiles(MS),
+        gap_of_orphans_ms: tally.orphans.percentiles(MS),
         gaps_ms: tally.gaps.percentiles(MS),
         gaps_excused: tally.excused,
         frames_lost: tally.lost_frames,

@@ -300,7 +300,7 @@ impl World {
 
     /// A participant and all below it have lost their way.
     fn expose_from(&mut self, node: u32) {
-        if self.nodes[node as usize].expose(self.now) {
+        if self.nodes[node as usize].expose(self.now, true) {
             self.expose_below(node);
         }
     }

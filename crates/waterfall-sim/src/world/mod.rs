@@ -134,10 +134,10 @@ impl Node {
     }
 
     /// It has lost an ancestor. False if that, or an earlier loss, was known.
-    pub(crate) fn expose(&mut self, now: u64) -> bool {
+    pub(crate) fn expose(&mut self, now: u64, orphaned: bool) -> bool {
         let news = self.is_present() && self.watch.exposed == u64::MAX && self.watch.first <= now;
         if news {
-            self.watch.exposed = now;
+            (self.watch.exposed, self.watch.orphaned) = (now, orphaned);
         }
         news
     }
