@@ -26,6 +26,8 @@ const AGES: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(1_800
 const MARGIN: u32 = 130;
 /// How many levels someone must gain to be moved from one subtree to another.
 const WORTHWHILE: u16 = 2;
+/// How many of one subtree are asked to move to another at once.
+const AT_ONCE: usize = 3;
 /// How long a place is kept for someone who was asked to come.
 const EXPECTED_FOR: Duration = Duration::from_secs(4);
 
@@ -123,10 +125,11 @@ impl Tree {
             let turn = self.rng.below(64);
             let spots = self.ledger.weighed(self.now, self.spots_below(Some(node), turn));
             let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
-            let Some(to) = spots.iter().find(worthwhile).cloned() else { continue };
-            self.ledger.promise(self.now, to.contact.node);
-            self.send(node, TreeMessage::Rise { node: None, to });
-            any = true;
+            for to in spots.iter().filter(worthwhile).take(AT_ONCE).cloned() {
+                self.ledger.promise(self.now, to.contact.node);
+                self.send(node, TreeMessage::Rise { node: None, to });
+                any = true;
+            }
         }
         any
     }
@@ -205,10 +208,11 @@ impl Tree {
                 settled().find(|(id, child)| leads(id, child)).map(|(id, _)| *id)
             }
             None => {
-                let tallest = settled().map(|(_, child)| child.summary.height).max();
-                let tall = settled().filter(|(_, child)| Some(child.summary.height) == tallest);
+                let enough = to.depth.saturating_add(WORTHWHILE);
+                let gains =
+                    |child: &Child| self.own_depth().saturating_add(1).saturating_add(child.summary.height) > enough;
                 // Another one each time: who cannot reach the place must not keep it from others.
-                let tall: Vec<NodeId> = tall.map(|(child, _)| *child).collect();
+                let tall: Vec<NodeId> = settled().filter(|(_, c)| gains(c)).map(|(child, _)| *child).collect();
                 tall.get(turn % tall.len().max(1)).copied()
             }
         };

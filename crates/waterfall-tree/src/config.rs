@@ -110,7 +110,7 @@ pub const SILENT_CHILD_LIMIT: Duration = Duration::from_secs(5);
 /// enough that a short radio gap costs nobody the place.
 pub const SILENT_CHILD_EVICTION: Duration = Duration::from_millis(250);
 /// Least time between two publications of the node record; a PUT costs some 45 messages.
-pub const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
+pub const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
 /// A record that did not change is published again after this, half its life.
 pub const PUBLISH_REFRESH: Duration = Duration::from_secs(300);
 

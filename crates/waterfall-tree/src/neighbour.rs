@@ -1,5 +1,7 @@
 //! What is known of the participants at the other ends of the links.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, Mark, NodeId, Spot, Summary};
 
 use crate::Timestamp;
@@ -27,6 +29,8 @@ pub(crate) struct Parent {
     pub(crate) patience_over: bool,
     /// It wants us to move, to these.
     pub(crate) leaving: Option<Vec<Spot>>,
+    /// It does not leave itself: it has too many children.
+    pub(crate) stays: bool,
     /// The user knows that it is lost.
     pub(crate) loss_told: bool,
 }
@@ -46,6 +50,7 @@ impl Parent {
             withholding: false,
             patience_over: false,
             leaving: None,
+            stays: false,
             loss_told: false,
         }
     }
@@ -103,6 +108,8 @@ pub(crate) struct Standby {
     /// Places to stand by for our children.
     pub(crate) stand: Vec<Spot>,
     pub(crate) resume: Resume,
+    /// How long it took to answer when it was found.
+    pub(crate) round_trip: Duration,
     /// When it last had no room for us as a child.
     pub(crate) declined_at: Option<Timestamp>,
     /// Not fit since then, although we have a way to the root.

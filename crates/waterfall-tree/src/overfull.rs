@@ -49,7 +49,7 @@ impl Tree {
         }
         spots[usize::from(named)..].sort_by_key(|spot| (spot.free == 0, spot.depth));
         spots.truncate(waterfall_wire::MAX_SPOTS);
-        self.send(node, TreeMessage::Leaving { spots });
+        self.send(node, TreeMessage::Move { spots });
         if let Some(child) = self.children.get_mut(&node) {
             let asked = if let Departure::Asked(times) = child.departure { times } else { 0 };
             child.departure = Departure::Asked(asked.saturating_add(1));

@@ -199,6 +199,15 @@ impl Tree {
         }
     }
 
+    pub(crate) fn on_move(&mut self, from: NodeId, spots: Vec<Spot>) {
+        let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) else {
+            return self.unless_known(from);
+        };
+        parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
+        parent.stays = true;
+        self.refill();
+    }
+
     pub(crate) fn on_leaving(&mut self, from: NodeId, spots: Vec<Spot>) {
         if self.is_attempt(from) {
             self.end_attempt(true);
@@ -209,6 +218,7 @@ impl Tree {
             self.standby_refused(Refusal::Leaving, spots);
         } else if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
             parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
+            parent.stays = false;
             self.refill();
         } else if !self.child_leaves(from) {
             self.unless_known(from);

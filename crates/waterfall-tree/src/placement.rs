@@ -14,6 +14,8 @@ use crate::Timestamp;
 /// How long a spot that was handed out counts as taken. By then the one sent there has a link and
 /// the next summary (one interval) tells the truth.
 const PROMISE: Duration = Duration::from_millis(1_500);
+/// So many promises standing are a crowd.
+const CROWD: usize = 8;
 /// Promises remembered; beyond it the oldest is forgotten, which costs a detour, no more.
 const MAX_PROMISES: usize = 256;
 
@@ -59,6 +61,11 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// Whether many were sent on a moment ago.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.promises.len() > CROWD
+    }
+
     /// A number that differs from one call to the next.
     pub(crate) fn next_turn(&mut self) -> usize {
         self.turn = self.turn.wrapping_add(1);

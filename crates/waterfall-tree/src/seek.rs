@@ -79,12 +79,12 @@ impl Tree {
         let waits = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_none() && !parent.is_useless());
         let patient = waits && search.round() < 2;
         let root = self.path.first().copied().filter(|_| patient);
-        let waits = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
-        if waits || self.attempt.is_some() {
+        let busy = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
+        if busy || self.attempt.is_some() {
             return;
         }
         let me = self.me.node;
-        let can_resume = self.can_resume();
+        let can_resume = self.can_resume() && self.parent.as_ref().is_none_or(|parent| !parent.stays);
         let next = search.next(|node| {
             let reachable = !self.is_neighbour(*node) || (can_resume && self.is_standby(*node));
             *node != me && Some(*node) != root && reachable && !self.is_shunned(node)
@@ -102,7 +102,7 @@ impl Tree {
             let answer = search.growing(self.config.answer_patience, self.config.call_timeout);
             self.call(contact, answer, false);
         } else if !self.timers.is_set(Timer::Fetch) {
-            let (slow_base, slow_cap) = if self.parent.is_some() { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
+            let (slow_base, slow_cap) = if waits { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
             // The few who lost the root itself are the ones who must find it when it is back.
             let cap = if self.path.len() == 1 { self.config.backoff_cap / 3 } else { self.config.backoff_cap };
             let pause = search.growing(self.config.backoff_base * slow_base, cap * slow_cap);
@@ -126,7 +126,8 @@ impl Tree {
         let mut plan = parent.leaving.iter().flatten().cloned();
         search.recall(Source::HandOver, plan.next());
         search.recall(Source::Others, plan);
-        if parent.leaving.is_some() {
+        // Not where the parent only has too many: the standby would have too many next.
+        if parent.leaving.is_some() && !parent.stays {
             let standby = self.standby.as_ref().filter(|standby| standby.is_fit());
             let spot = |standby: &Standby| as_spot(standby.contact.clone());
             search.recall(Source::Standby, standby.map(|standby| spot(standby)));
@@ -166,9 +167,12 @@ impl Tree {
         for last in (1..spots.len()).rev() {
             spots.swap(last, self.rng.below(last + 1));
         }
-        // Among equals, who has shown that it can serve, then who is near.
+        // Nearest the root first; among equals, who has shown that it can serve, then who is near.
         let (proximity, me) = (self.config.proximity.clone(), self.me.clone());
-        spots.sort_by_cached_key(|spot| (spot.proven == 0, bucket(proximity.round_trip(&me, &spot.contact))));
+        spots.sort_by_cached_key(|spot| {
+            let distance = bucket(proximity.round_trip(&me, &spot.contact));
+            (spot.free == 0, spot.depth, spot.proven == 0, distance)
+        });
         let can_serve = self.may_serve();
         if let Some(search) = &mut self.search {
             search.learn(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
@@ -251,7 +255,7 @@ impl Tree {
         attempt.attaching = true;
         let to = attempt.to.node;
         // A leaving parent does not feed for long.
-        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some());
+        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some() && !parent.stays);
         let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
         self.timers.set(Timer::Call, self.now + limit);
         self.send(to, TreeMessage::Attach { role: Role::Child, advertised, summary });

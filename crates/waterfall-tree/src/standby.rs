@@ -1,5 +1,7 @@
 //! The standby, once it is there: what it tells, and whether it is still the right one.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, Mark, NodeId};
 
 use crate::config::{STANDBY_RETRY, STANDBY_STARVING_LIMIT};
@@ -18,6 +20,7 @@ impl Standby {
             silent: false,
             stand: down.stand,
             resume: Resume::Idle,
+            round_trip: Duration::ZERO,
             declined_at: None,
             unfit_since: None,
         }
@@ -33,6 +36,7 @@ impl Standby {
             silent: false,
             stand: Vec::new(),
             resume: Resume::Idle,
+            round_trip: Duration::ZERO,
             declined_at: None,
             unfit_since: None,
         }

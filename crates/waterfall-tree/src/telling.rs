@@ -91,10 +91,14 @@ impl Tree {
     /// Where listed spots are few against a crowd, callers are sent down the tree in proportion to
     /// the open places below, and find at each step who knows better where these are.
     pub(crate) fn with_gateways(&mut self, mut spots: Vec<Spot>) -> Vec<Spot> {
+        let below = self.own_depth().saturating_add(1);
+        if self.ledger.is_crowded() {
+            // What is known of places further down is a second old for each level: taken by now.
+            spots.retain(|spot| spot.depth <= below);
+        }
         if spots.first().is_some_and(|spot| spot.free > 0) || !self.is_serving() {
             return spots;
         }
-        let below = self.own_depth().saturating_add(1);
         let open = self.attached().filter(|(_, child)| child.is_settled() && child.summary.open > 0);
         let mut open: Vec<(u32, Spot)> = open
             .map(|(node, child)| {

@@ -277,6 +277,7 @@ impl Tree {
             TreeMessage::Starving => self.on_starving(from),
             TreeMessage::Rise { node, to } => self.on_rise(from, node, to),
             TreeMessage::Leaving { spots } => self.on_leaving(from, spots),
+            TreeMessage::Move { spots } => self.on_move(from, spots),
         }
     }
 

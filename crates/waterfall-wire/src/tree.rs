@@ -203,6 +203,14 @@ pub enum TreeMessage {
         #[n(1)]
         to: Spot,
     },
+    /// Parent to child: I have one child too many, and it is you; move to one of these. I forward
+    /// until you have.
+    #[n(11)]
+    Move {
+        /// Where to go; at most [`MAX_SPOTS`].
+        #[n(0)]
+        spots: Vec<Spot>,
+    },
 }
 
 impl Spot {
@@ -266,7 +274,7 @@ impl Wire for TreeMessage {
         match self {
             Self::Attach { summary, .. } | Self::Summary(summary) => summary.check(),
             Self::Attached(down) | Self::Down(down) => down.check::<Self>(),
-            Self::Refused { spots, .. } | Self::Leaving { spots } => check_spots::<Self>(spots),
+            Self::Refused { spots, .. } | Self::Leaving { spots } | Self::Move { spots } => check_spots::<Self>(spots),
             Self::Rise { to, .. } => check_spots::<Self>(std::slice::from_ref(to)),
             Self::Mark(_) | Self::Detach | Self::Count(_) | Self::Starving => Ok(()),
         }
