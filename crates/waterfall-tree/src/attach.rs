@@ -171,7 +171,7 @@ impl Tree {
         let Some(child) = self.children.get_mut(&node) else { return };
         child.stage = Stage::Attached;
         (child.attached_at, child.clean_since) = (now, now);
-        child.told = Told { place, starving: down.starving, plan: crate::plan::ids(&down) };
+        child.told = Told::new(place, &down);
         let was_fed = std::mem::replace(&mut child.fed, true);
         self.best_told = Some(down.mark);
         self.changed.below = true;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use waterfall_wire::{Contact, Down, Mark, NodeId, Spot, Summary};
 
 use crate::Timestamp;
+use crate::plan::ids;
 
 /// Who feeds us, or did. Its path is the participant's own.
 #[derive(Debug)]
@@ -171,8 +172,16 @@ pub(crate) struct Told {
     /// The version of our place.
     pub(crate) place: u32,
     pub(crate) starving: bool,
-    /// The beginnings of the ids in its plan.
+    /// The beginnings of the ids in its rescue plan, and of those that may stand by for it.
     pub(crate) plan: Vec<u64>,
+    pub(crate) stand: Vec<u64>,
+}
+
+impl Told {
+    pub(crate) fn new(place: u32, down: &Down) -> Self {
+        let plan = ids(down.outside.iter().chain(&down.beside));
+        Self { place, starving: down.starving, plan, stand: ids(&down.stand) }
+    }
 }
 
 /// A child, or someone who is about to become one.

@@ -3,7 +3,7 @@
 use waterfall_wire::{Down, MAX_PATH, MAX_WARDS, NodeId, Spot};
 
 use crate::Tree;
-use crate::neighbour::{Child, Ward, WardStage};
+use crate::neighbour::{Child, Told, Ward, WardStage};
 use crate::placement::{interleave, nearest, rotate_equals};
 use crate::timer::Timer;
 
@@ -12,9 +12,8 @@ use crate::timer::Timer;
 const PLAN: usize = 4;
 
 /// The beginnings of the ids in a plan.
-pub(crate) fn ids(down: &Down) -> Vec<u64> {
-    let spots = down.outside.iter().chain(&down.beside).chain(&down.stand);
-    spots.map(|spot| beginning(&spot.contact.node)).collect()
+pub(crate) fn ids<'a>(spots: impl IntoIterator<Item = &'a Spot>) -> Vec<u64> {
+    spots.into_iter().map(|spot| beginning(&spot.contact.node)).collect()
 }
 
 /// Enough of an id to recognise it among a few.
@@ -156,23 +155,25 @@ impl Tree {
         let Some(child) = self.children.get(&node).filter(|child| child.told.place == self.place) else { return };
         let beside = self.spots_below(Some(node), 0);
         let stand = self.stand_for(node, 0);
-        let known: Vec<u64> = outside.iter().chain(&beside).chain(&stand).map(|s| beginning(&s.contact.node)).collect();
+        let (known, standbys) = (ids(outside.iter().chain(&beside)), ids(&stand));
         let me = beginning(&self.me.node);
-        let told = &child.told.plan;
-        let good = told.iter().filter(|id| known.contains(id) || **id == me).count();
+        let Told { plan, stand: told_standbys, .. } = &child.told;
+        let good = plan.iter().filter(|id| known.contains(id) || **id == me).count();
         let possible = known.len().min(PLAN) + 1;
-        if 2 * good > told.len() && 2 * told.len() > possible {
+        let plan_is_good = 2 * good > plan.len() && 2 * plan.len() > possible;
+        // Two to choose among, for one of them may be above or below the child.
+        let good = told_standbys.iter().filter(|id| standbys.contains(id)).count();
+        if plan_is_good && good >= standbys.len().min(2) {
             return;
         }
         let Some(down) = self.down_for(node) else { return };
-        let plan = ids(&down);
-        if plan == *told {
+        let told = Told::new(self.place, &down);
+        if told.plan == *plan && told.stand == *told_standbys {
             return;
         }
         self.best_told = Some(down.mark);
         if let Some(child) = self.children.get_mut(&node) {
-            child.told.plan = plan;
-            child.told.starving = down.starving;
+            child.told = told;
         }
         self.send(node, waterfall_wire::TreeMessage::Down(down));
     }

@@ -104,7 +104,10 @@ impl Tree {
     fn standby_candidates(&mut self, only_better: bool) -> Vec<Contact> {
         let Some(parent) = self.parent.as_ref() else { return Vec::new() };
         let above = self.path.iter().rev().skip(1).map(|node| Contact::new(*node, []));
-        let spots = parent.stand.iter().chain(parent.outside.iter().filter(|_| !only_better));
+        // Below the root, what is beside us shares nothing with it but the root.
+        let beside = parent.beside.iter().filter(|_| self.path.len() == 1);
+        let rest = parent.outside.iter().chain(beside).filter(|_| !only_better);
+        let spots = parent.stand.iter().chain(rest);
         let above = above.filter(|_| !only_better);
         let proximity = self.config.proximity.clone();
         let fate = |contact: &Contact| proximity.share_fate(contact, &parent.contact);

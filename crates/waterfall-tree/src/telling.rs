@@ -4,7 +4,7 @@ use waterfall_wire::{Climber, Contact, MAX_FAN_OUT, MAX_SPOTS, NodeId, Spot, Sum
 
 use crate::balance::strength;
 use crate::config::SIZE_INTERVAL;
-use crate::neighbour::{Child, WardStage};
+use crate::neighbour::{Child, Told, WardStage};
 use crate::placement::nearest;
 use crate::plan::beginning;
 use crate::timer::Timer;
@@ -237,7 +237,7 @@ impl Tree {
         let place = self.place;
         self.best_told = Some(down.mark);
         if let Some(child) = self.children.get_mut(&node) {
-            child.told = crate::neighbour::Told { place, starving: down.starving, plan: crate::plan::ids(&down) };
+            child.told = Told::new(place, &down);
         }
         self.send(node, TreeMessage::Down(down));
     }

@@ -10,6 +10,7 @@ impl World {
         let node = &mut self.nodes[at];
         node.status = node.tree.status();
         let status = &node.status;
+        // The most it ever took: what it takes now may be less.
         let most = if node.fan_out == 0 { 0 } else { usize::from(node.fan_out) + usize::from(MAX_OVER) };
         // Silent children that are heard again come on top, until some have moved.
         assert!(status.children.len() <= 2 * most, "{at} has too many children");

@@ -74,7 +74,7 @@ impl World {
             }
             let status = &self.nodes[at].status;
             let in_tree = match status.state {
-                State::Root => true,
+                State::Root => at == self.root,
                 State::Attached | State::Moving => {
                     let parent = self.parent(at).unwrap();
                     self.nodes[parent].alive && self.nodes[parent].status.children.iter().any(|c| c.node == id(at))
@@ -88,10 +88,10 @@ impl World {
     /// Who is reached by media from the root just now.
     pub(crate) fn fed(&self) -> BTreeSet<usize> {
         let mut reached = BTreeSet::new();
-        if !self.nodes[0].alive {
+        if !self.nodes[self.root].alive {
             return reached;
         }
-        let mut open = vec![0];
+        let mut open = vec![self.root];
         while let Some(at) = open.pop() {
             if !reached.insert(at) {
                 continue;
@@ -156,7 +156,7 @@ impl World {
 
     /// Whether everyone but the root has a standby who can have one.
     pub(crate) fn all_have_standbys(&self) -> bool {
-        let others = self.living().into_iter().filter(|at| *at != 0);
+        let others = self.living().into_iter().filter(|at| *at != self.root);
         others.into_iter().all(|at| self.has_standby(at) || !self.could_have_standby(at))
     }
 }
