@@ -148,17 +148,21 @@ impl Tree {
         };
         let weakest = settled().filter(|(node, child)| is_full(node, child));
         let weakest = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
+        let Some((sinks, weak)) = weakest else { return false };
+        let (sinks, weak, size) = (*sinks, u32::from(weak.summary.strength), weak.summary.size);
         let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
-        let climbers = climbers.filter(|(_, climber)| !self.children.contains(&climber.contact.node));
+        let worthwhile = |via: &NodeId, climber: &Climber| {
+            let strong = u32::from(climber.strength);
+            // Everyone below who sinks comes to be a level deeper: no more than rise.
+            let sinking = if *via == sinks { size.saturating_sub(climber.size) } else { size };
+            let better = strong > weak && 100 * strong >= MARGIN * weak;
+            better && climber.size >= sinking && !self.children.contains(&climber.contact.node)
+        };
+        let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));
         let Some((via, climber)) = climbers.max_by_key(|(_, climber)| climber_rank(climber)) else {
             return false;
         };
-        let Some((sinks, weak)) = weakest else { return false };
-        let (strong, weak) = (u32::from(climber.strength), u32::from(weak.summary.strength));
-        if strong <= weak || 100 * strong < MARGIN * weak {
-            return false;
-        }
-        let (sinks, node) = (*sinks, climber.contact.node);
+        let node = climber.contact.node;
         let until = self.now + EXPECTED_FOR;
         self.insertion = Some(Box::new(Insertion { climber: node, sinks, until }));
         let to = Spot { free: 1, ..self.own_spot() };

@@ -50,7 +50,10 @@ impl Tree {
         let own = Spot { contact: self.me.clone(), depth: self.own_depth(), free: self.free_for_wards(), proven: 0 };
         let own = Some(own).filter(|own| own.free > 0 && !(self.is_root && except.is_some()));
         let mut places = nearest(own.into_iter().chain(below));
-        places.truncate(MAX_WARDS);
+        // The nearest and some further down: those near the root know each other already.
+        if places.len() > MAX_WARDS {
+            places.drain(MAX_WARDS / 2..places.len() - MAX_WARDS / 2);
+        }
         places
     }
 

@@ -46,11 +46,15 @@ impl Tree {
         }
     }
 
+    /// Whether there is a record of us: those without children show in their parents'.
+    fn is_published(&self) -> bool {
+        self.phase == Phase::Active && (self.is_root || self.children.values().any(Child::is_attached))
+    }
+
     /// Something in the record may have changed.
     pub(crate) fn settle_publication(&mut self) {
-        let wanted = self.phase == Phase::Active && (self.is_root || self.children.values().any(Child::is_attached));
         match self.published {
-            _ if !wanted => self.timers.clear(Timer::Publish),
+            _ if !self.is_published() => self.timers.clear(Timer::Publish),
             None if self.timers.is_set(Timer::Publish) => {}
             None => self.timers.set(Timer::Publish, self.now + PUBLISH_DEBOUNCE),
             Some(published) => {
@@ -61,6 +65,9 @@ impl Tree {
     }
 
     pub(crate) fn publish(&mut self) {
+        if !self.is_published() {
+            return;
+        }
         let record = self.node_record();
         let (edges, details) = record_digests(&record);
         if let Some(published) = self.published.filter(|published| published.edges == edges) {

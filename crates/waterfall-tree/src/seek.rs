@@ -22,6 +22,9 @@ const INFEASIBLE_LIMIT: Duration = Duration::from_secs(10);
 /// Someone who has a parent, though a starving one, searches this much less often than an orphan:
 /// the orphan above is the one to act, and when a lost root returns, tier 1 should find it first.
 const STARVING_BASE: u32 = 4;
+/// So many rounds, some 20-40 s in all, such a one neither fetches nor calls the root: all who hang
+/// from a lost root would call it in the second in which it returns.
+const PATIENT_ROUNDS: u32 = 5;
 /// As above, of the longest pause: a minute.
 const STARVING_CAP: u32 = 12;
 
@@ -77,7 +80,7 @@ impl Tree {
         // When a lost root returns, those who lost it should find it first: the others, whose parent
         // is looking, neither fetch nor call it at once.
         let waits = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_none() && !parent.is_useless());
-        let patient = waits && search.round() < 2;
+        let patient = waits && search.round() < PATIENT_ROUNDS;
         let root = self.path.first().copied().filter(|_| patient);
         let busy = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
         if busy || self.attempt.is_some() {

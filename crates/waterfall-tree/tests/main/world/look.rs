@@ -144,13 +144,15 @@ impl World {
             })
     }
 
-    /// Whether someone could stand by for this one: neither below it nor its parent, with room.
+    /// Whether someone could stand by for this one: with room, neither below it nor its parent, nor
+    /// one that it stands by for (there is one link between two).
     pub(crate) fn could_have_standby(&self, at: usize) -> bool {
         let below = self.descendants(at);
         self.living().into_iter().any(|other| {
             let node = &self.nodes[other];
             let room = node.status.wards.len() < usize::from(node.fan_out * WARDS_PER_CHILD);
-            other != at && room && self.parent(at) != Some(other) && !below.contains(&other)
+            let linked = self.nodes[at].status.wards.contains(&id(other));
+            other != at && room && !linked && self.parent(at) != Some(other) && !below.contains(&other)
         })
     }
 
