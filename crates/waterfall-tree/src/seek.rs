@@ -102,7 +102,10 @@ impl Tree {
                 return self.ask_standby(Resume::Asked);
             }
             // The next candidate is worth more than a slow one.
-            let answer = search.growing(self.config.answer_patience, self.config.call_timeout);
+            // The root may be back at any moment: who lost it does not wait long for its answer.
+            let patience = self.config.answer_patience;
+            let longest = if self.path.len() == 1 { 2 * patience } else { self.config.call_timeout };
+            let answer = search.growing(patience, longest);
             self.call(contact, answer, false);
         } else if !self.timers.is_set(Timer::Fetch) {
             let (slow_base, slow_cap) = if waits { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
