@@ -115,6 +115,8 @@ impl Tree {
             self.end_resume();
             return self.drop_standby(true);
         }
+        // Whoever was called meanwhile is not needed any more.
+        self.end_attempt(true);
         let standby = self.standby.take().expect("looked at just now");
         self.timers.clear(Timer::Resume);
         if standby.resume == Resume::Rising {

@@ -1,15 +1,19 @@
 //! What children are told of other places: the rescue plan, and where standbys are to be found.
 
-use waterfall_wire::{Down, MAX_PATH, MAX_WARDS, NodeId, Spot};
+use waterfall_wire::{Down, MAX_PATH, MAX_SPOTS, MAX_WARDS, NodeId, Spot};
 
 use crate::Tree;
 use crate::neighbour::{Child, Told, Ward, WardStage};
-use crate::placement::{interleave, nearest, rotate_equals};
+use crate::placement::{interleave, nearest, nearest_of, rotate_equals};
 use crate::timer::Timer;
 
 /// Places of each kind that one child is told: enough that some are good when they are needed,
 /// few enough that a plan stays under 1 KB.
 const PLAN: usize = 4;
+
+/// Spots below that are looked at, of all that the children name: more than a list of what is told
+/// holds, so that a plan whose spots are just not the nearest any more still counts as good.
+const KNOWN_BELOW: usize = 2 * MAX_SPOTS;
 
 /// The beginnings of the ids in a plan.
 pub(crate) fn ids<'a>(spots: impl IntoIterator<Item = &'a Spot>) -> Vec<u64> {
@@ -35,13 +39,9 @@ impl Tree {
     fn dealt(&self, of: impl Fn(&Child) -> &[Spot], except: Option<NodeId>, first: usize) -> Vec<Spot> {
         let others = self.attached().filter(|(node, _)| Some(**node) != except);
         let lists: Vec<&[Spot]> = others.map(|(_, child)| of(child)).filter(|spots| !spots.is_empty()).collect();
-        let mut spots = interleave(&lists, first % lists.len().max(1));
-        let depth = self.own_depth().saturating_add(1);
-        for spot in &mut spots {
-            // After a move below us it may be out of date, but nothing below us is above us.
-            spot.depth = spot.depth.max(depth);
-        }
-        spots
+        // After a move below us depths may be out of date, but nothing below us is above us.
+        let floor = self.own_depth().saturating_add(1);
+        nearest_of(interleave(&lists, first % lists.len().max(1)), floor, KNOWN_BELOW)
     }
 
     /// Standby places of this subtree, nearest the root first, but for one child's.
@@ -96,7 +96,7 @@ impl Tree {
         let mut list = nearest(above.clone().into_iter().chain(told.cloned()));
         list.retain(|spot| spot.contact.node != self.me.node);
         if let Some(above) = above.filter(|a| !list.iter().any(|spot| spot.contact.node == a.contact.node)) {
-            list.truncate(waterfall_wire::MAX_SPOTS - 1);
+            list.truncate(MAX_SPOTS - 1);
             list.push(above);
         }
         list
@@ -111,7 +111,7 @@ impl Tree {
         // What is told are the nearest few; which, and in which order, differs from child to child.
         rotate_equals(&mut outside, turn);
         outside.truncate(PLAN);
-        let mut beside = nearest(self.spots_below(Some(node), turn));
+        let mut beside = self.spots_below(Some(node), turn);
         beside.retain(|spot| spot.contact.node != node);
         // Our own comes first, free or not: it is how the child's children know us.
         beside.insert(0, self.own_spot());

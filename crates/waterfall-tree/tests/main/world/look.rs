@@ -156,6 +156,14 @@ impl World {
         })
     }
 
+    /// Whether nearly everyone has a standby who can have one. In a small room the last places may
+    /// all be with those that one stands by for.
+    pub(crate) fn most_have_standbys(&self) -> bool {
+        let others: Vec<usize> = self.living().into_iter().filter(|at| *at != self.root).collect();
+        let without = others.iter().filter(|at| !self.has_standby(**at) && self.could_have_standby(**at)).count();
+        without <= 1 + others.len() / 8
+    }
+
     /// Whether everyone but the root has a standby who can have one.
     pub(crate) fn all_have_standbys(&self) -> bool {
         let others = self.living().into_iter().filter(|at| *at != self.root);
