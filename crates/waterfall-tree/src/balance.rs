@@ -28,6 +28,8 @@ const MARGIN: u32 = 130;
 const WORTHWHILE: u16 = 2;
 /// How many of one subtree are asked to move to another at once.
 const AT_ONCE: usize = 3;
+/// How often someone who would rise is sent on.
+const MAX_HOPS: u8 = 4;
 /// How long a place is kept for someone who was asked to come.
 const EXPECTED_FOR: Duration = Duration::from_secs(4);
 
@@ -225,6 +227,29 @@ impl Tree {
             // It has moved on meanwhile.
             (None, Some(node)) if node != self.me.node => {}
             (None, _) => self.rise(to),
+        }
+    }
+
+    /// A loss may have brought us, and all below us, further from the root than need be.
+    pub(crate) fn regain(&mut self) {
+        if let Some(to) = self.regained.take() {
+            self.rise_on(0, vec![*to]);
+        }
+    }
+
+    /// Calls the first of some places that is worth moving for, unless too many have sent us on.
+    pub(crate) fn rise_on(&mut self, hops: u8, spots: Vec<Spot>) {
+        let near = |spot: &Spot| spot.free > 0 && spot.depth.saturating_add(1) < self.own_depth();
+        let free = |spot: &Spot| !self.is_neighbour(spot.contact.node) && !self.is_shunned(&spot.contact.node);
+        let calm = self.phase == Phase::Active && self.has_route() && self.search.is_none() && self.attempt.is_none();
+        let me = self.me.node;
+        let wanted = calm && hops < MAX_HOPS && !self.is_resuming() && self.config.balance;
+        let to = spots.into_iter().find(|spot| wanted && spot.contact.node != me && near(spot) && free(spot));
+        if let Some(to) = to {
+            self.call(to.contact, self.config.call_timeout, true);
+            if let Some(attempt) = self.attempt.as_mut() {
+                attempt.hops = hops + 1;
+            }
         }
     }
 

@@ -15,6 +15,9 @@ use crate::neighbour::{Parent, Resume, Standby};
 use crate::timer::Timer;
 use crate::{Event, Output, Tree};
 
+/// When a place near the root is tried after a loss: by then the dead no longer take their places,
+/// and the nearest relays have told of what is free.
+const REGAIN_AFTER: Duration = Duration::from_secs(2);
 /// A standby that had no room may be asked again after this: by then others have moved on.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -164,14 +167,20 @@ impl Tree {
         }
         self.search = None;
         self.infeasible_since = None;
-        self.lost = None;
         self.wanted = None;
         let first = self.mark.is_none();
         let to = contact.node;
         let path = std::mem::take(&mut down.path);
         let summary = self.summary();
         self.summary_told(&summary);
+        let lost = self.lost.take();
         let old = self.parent.replace(Box::new(Parent::new(contact, down, self.now)));
+        if let Some(lost) = old.as_ref().or(lost.as_ref()).filter(|lost| lost.is_useless() || lost.loss_told) {
+            let spot = lost.outside.iter().filter(|spot| spot.free > 0).min_by_key(|spot| spot.depth);
+            self.regained = spot.cloned().map(Box::new);
+            let pause = self.jitter(REGAIN_AFTER);
+            self.timers.set(Timer::Regain, self.now + pause);
+        }
         self.set_path(path);
         self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
         if !was_standby {

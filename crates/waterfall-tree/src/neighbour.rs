@@ -137,6 +137,8 @@ pub(crate) struct Attempt {
     pub(crate) attaching: bool,
     /// We have a good parent and would only be nearer the root.
     pub(crate) voluntary: bool,
+    /// How many have sent us on since then.
+    pub(crate) hops: u8,
 }
 
 /// How far someone is on the way to being a child.

@@ -185,8 +185,7 @@ impl Tree {
 
     pub(crate) fn on_refused(&mut self, from: NodeId, reason: Refusal, spots: Vec<Spot>) {
         if self.is_attempt(from) {
-            self.end_attempt(true);
-            self.refused(from, reason, spots);
+            self.attempt_refused(from, reason, spots, true);
         } else if self.is_recruit(from) {
             self.recruit_refused(true, spots);
         } else if self.is_standby(from) {
@@ -210,8 +209,7 @@ impl Tree {
 
     pub(crate) fn on_leaving(&mut self, from: NodeId, spots: Vec<Spot>) {
         if self.is_attempt(from) {
-            self.end_attempt(true);
-            self.refused(from, Refusal::Leaving, spots);
+            self.attempt_refused(from, Refusal::Leaving, spots, true);
         } else if self.is_recruit(from) {
             self.recruit_refused(true, Vec::new());
         } else if self.is_standby(from) {

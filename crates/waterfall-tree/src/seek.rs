@@ -119,7 +119,7 @@ impl Tree {
 
     pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool) {
         self.timers.set(Timer::Call, self.now + limit);
-        self.attempt = Some(Box::new(Attempt { to: to.clone(), attaching: false, voluntary }));
+        self.attempt = Some(Box::new(Attempt { to: to.clone(), attaching: false, voluntary, hops: 0 }));
         self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });
     }
 
@@ -224,6 +224,19 @@ impl Tree {
         if let Some(search) = &mut self.search {
             search.set_back(&peer);
         }
+    }
+
+    /// Whom we called does not take us; false if we called somebody else.
+    pub(crate) fn attempt_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>, hang_up: bool) -> bool {
+        let Some(attempt) = self.attempt.as_ref().filter(|attempt| attempt.to.node == peer) else { return false };
+        let (voluntary, hops) = (attempt.voluntary, attempt.hops);
+        self.end_attempt(hang_up);
+        if voluntary {
+            self.rise_on(hops, spots);
+        } else {
+            self.refused(peer, reason, spots);
+        }
+        true
     }
 
     pub(crate) fn refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {

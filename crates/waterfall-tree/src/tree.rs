@@ -89,6 +89,8 @@ pub struct Tree {
     pub(crate) moved_at: Option<Timestamp>,
     /// When we last moved nearer the root because we were asked to.
     pub(crate) rose_at: Option<Timestamp>,
+    /// Where there may be a place as near the root as the one we lost.
+    pub(crate) regained: Option<Box<Spot>>,
     pub(crate) children: Roster<Child>,
     pub(crate) wards: Roster<Ward>,
     pub(crate) calls: u32,
@@ -158,6 +160,7 @@ impl Tree {
             shunned: None,
             moved_at: None,
             rose_at: None,
+            regained: None,
             children: Roster::default(),
             wards: Roster::default(),
             calls: 0,
@@ -253,6 +256,7 @@ impl Tree {
             Timer::Recruit => self.recruit(),
             Timer::RecruitCall => self.on_recruit_timeout(),
             Timer::Balance => self.on_balance(),
+            Timer::Regain => self.regain(),
             Timer::Lease(node) => self.on_lease_over(node),
             Timer::Silence(node) => self.on_long_silence(node),
             Timer::MoveOn(node) => self.on_move_over(node),
@@ -324,12 +328,9 @@ impl Tree {
     }
 
     fn on_call_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
-        if self.is_attempt(peer) {
-            self.end_attempt(false);
-            self.refused(peer, reason, spots);
-        } else if self.is_recruit(peer) {
+        if self.is_recruit(peer) {
             self.recruit_refused(false, spots);
-        } else {
+        } else if !self.attempt_refused(peer, reason, spots, false) {
             self.reject();
         }
     }
