@@ -84,8 +84,28 @@ impl Tree {
         }
         let mut spots: Vec<Spot> = own.into_iter().chain(others).collect();
         spots.sort_by_key(|spot| spot.free == 0);
+        let mut spots = self.or_elsewhere(spots);
         spots.truncate(MAX_SPOTS);
         spots
+    }
+
+    /// Where there is no room below, what is known of the rest of the room: a caller must not come
+    /// to a dead end. The parent knows more than we do.
+    pub(crate) fn or_elsewhere(&self, mut spots: Vec<Spot>) -> Vec<Spot> {
+        let Some(parent) = self.parent.as_ref().filter(|parent| parent.has_route()) else { return spots };
+        if !self.is_serving() || spots.iter().any(|spot| spot.free > 0) {
+            return spots;
+        }
+        let told = parent.outside.iter().chain(&parent.beside);
+        let told = told.filter(|spot| spot.free > 0 && spot.contact.node != parent.id());
+        let above = Spot { free: 1, ..parent.as_spot() };
+        let mut list = nearest(told.cloned());
+        list.truncate(GATEWAYS);
+        list.push(above);
+        spots.retain(|spot| !list.iter().any(|known| known.contact.node == spot.contact.node));
+        list.append(&mut spots);
+        list.truncate(MAX_SPOTS);
+        list
     }
 
     /// Where listed spots are few against a crowd, callers are sent down the tree in proportion to
