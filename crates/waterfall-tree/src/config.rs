@@ -95,8 +95,9 @@ pub const OVERLAP: Duration = Duration::from_millis(250);
 /// The first pause of a search that found nobody; doubles up to [`BACKOFF_CAP`]. About one link
 /// setup, after which a full relay knows its new children's spots.
 pub const BACKOFF_BASE: Duration = Duration::from_millis(250);
-/// The longest pause of a search. Someone who has a parent, though a starving one, pauses longer.
-pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
+/// The longest pause of a search: a round is a handful of calls, and who searches is without the
+/// stream. Someone who has a parent, though a starving one, pauses longer.
+pub const BACKOFF_CAP: Duration = Duration::from_secs(2);
 /// An unanswered `Fetch` counts as having found nobody.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 /// Without a way to the root for so long, the user is told.

@@ -26,7 +26,7 @@ const STARVING_BASE: u32 = 4;
 /// from a lost root would call it in the second in which it returns.
 const PATIENT_ROUNDS: u32 = 5;
 /// As above, of the longest pause: a minute.
-const STARVING_CAP: u32 = 12;
+const STARVING_CAP: u32 = 30;
 
 impl Tree {
     fn needs_parent(&self) -> bool {
@@ -103,15 +103,15 @@ impl Tree {
             }
             // The next candidate is worth more than a slow one.
             // The root may be back at any moment: who lost it does not wait long for its answer.
-            let patience = self.config.answer_patience;
+            // While the stream stands still, one that does not answer soon is likely dead as well.
+            let repairing = self.mark.is_some() && !self.has_route();
+            let patience = self.config.answer_patience * if repairing { 3 } else { 5 } / 5;
             let longest = if self.path.len() == 1 { 2 * patience } else { self.config.call_timeout };
             let answer = search.growing(patience, longest);
             self.call(contact, answer, false);
         } else if !self.timers.is_set(Timer::Fetch) {
             let (slow_base, slow_cap) = if waits { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
-            // The few who lost the root itself are the ones who must find it when it is back.
-            let cap = if self.path.len() == 1 { self.config.backoff_cap / 3 } else { self.config.backoff_cap };
-            let pause = search.growing(self.config.backoff_base * slow_base, cap * slow_cap);
+            let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
