@@ -109,7 +109,8 @@ impl Tree {
             let longest = if self.path.len() == 1 { 2 * patience } else { self.config.call_timeout };
             let answer = search.growing(patience, longest);
             self.call(contact, answer, false);
-        } else if !self.timers.is_set(Timer::Fetch) {
+        } else if self.mark.is_some() || !self.timers.is_set(Timer::Fetch) {
+            // A newcomer knows nobody until the answer is there; others go on with whom they know.
             let (slow_base, slow_cap) = if waits { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
             let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
             let pause = self.jitter(pause);
@@ -180,6 +181,11 @@ impl Tree {
             (spot.free == 0, spot.depth, spot.proven == 0, distance)
         });
         let can_serve = self.may_serve();
+        if !spots.is_empty() && self.search.is_some() && self.timers.is_set(Timer::Retry) {
+            // A new round begins with them, while they are news.
+            self.timers.clear(Timer::Retry);
+            self.next_round();
+        }
         if let Some(search) = &mut self.search {
             search.learn(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
         }
