@@ -100,7 +100,7 @@ async fn cost(edges: bool) {
 
 /// Edges called silent while everybody lives and `busy` threads do what they can to prevent it.
 async fn false_alarms(busy: usize, stream: bool) {
-    let nodes = tree(true).await;
+    let mut nodes = tree(true).await;
     let stop = Arc::new(AtomicBool::new(false));
     for _ in 0..busy {
         let stop = stop.clone();
@@ -132,24 +132,25 @@ async fn false_alarms(busy: usize, stream: bool) {
         }
     });
     tokio::time::sleep(WATCHED).await;
-    let (mut alarms, mut silences, mut thresholds) = (0, 0, Vec::new());
-    for mut node in nodes {
-        let stats = node.engine.stats().await;
+    let (mut feeders, mut children, mut thresholds) = (0, 0, Vec::new());
+    for node in &mut nodes {
         while let Ok(event) = node.events.try_recv() {
-            silences += u64::from(matches!(event, Event::Silent { .. }));
+            match event {
+                Event::Silent { link } if node.up == Some(link) => feeders += 1,
+                Event::Silent { .. } => children += 1,
+                _ => {}
+            }
         }
-        for link in stats.links.iter().filter(|link| node.up == Some(link.link)) {
-            alarms += link.false_alarms;
-            thresholds.push(link.silence);
-        }
+        let stats = node.engine.stats().await;
+        thresholds.extend(stats.links.iter().filter(|link| node.up == Some(link.link)).map(|link| link.silence));
     }
     stop.store(true, Ordering::Relaxed);
     speaker.await.unwrap();
     thresholds.sort();
     println!(
-        "{busy} busy threads, {}: {silences} false alarms ({alarms} of feeders) in {} edge-minutes; threshold p50 {:?} p95 {:?}",
+        "{busy} busy threads, {}: {feeders} feeders and {children} children called silent in {:.0} edge-minutes; threshold of feeders p50 {:?} p95 {:?}",
         if stream { "1 Mbit/s" } else { "no media" },
-        thresholds.len() as u64 * WATCHED.as_secs() / 60,
+        thresholds.len() as f64 * WATCHED.as_secs_f64() / 60.0,
         thresholds[thresholds.len() / 2],
         thresholds[thresholds.len() * 95 / 100]
     );

@@ -34,11 +34,11 @@ impl Node {
         Self { engine, events }
     }
 
-    async fn up(&mut self) {
+    async fn up(&mut self, wanted: LinkId) {
         loop {
             match self.events.recv().await.unwrap() {
-                Event::LinkUp { .. } => return,
-                Event::LinkDown { reason, .. } => panic!("{reason}"),
+                Event::LinkUp { link } if link == wanted => return,
+                Event::LinkDown { link, reason } if link == wanted => panic!("{reason}"),
                 _ => {}
             }
         }
@@ -52,13 +52,14 @@ async fn connect(parent: &mut Node, child: &mut Node) -> (LinkId, LinkId) {
     let offer = child.engine.offer(up, GROUP).await.unwrap();
     let answer = parent.engine.answer(down, GROUP, offer).await.unwrap();
     child.engine.complete(up, answer).await.unwrap();
-    child.up().await;
-    parent.up().await;
+    child.up(up).await;
+    parent.up(down).await;
     (down, up)
 }
 
 async fn feed(parent: &mut Node, child: &mut Node) {
     let (down, up) = connect(parent, child).await;
+    child.engine.set_feeder(up, true);
     for (engine, link) in [(&parent.engine, down), (&child.engine, up)] {
         engine.set_edge(link, true);
         engine.resume(link, Vec::new());

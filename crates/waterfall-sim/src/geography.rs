@@ -14,7 +14,7 @@ const WORST_DETOUR: f64 = 4.0;
 /// No two participants are nearer, in microseconds.
 const LEAST: f64 = 300.0;
 /// Mean of what a single message takes longer than the fastest, as a share of the one-way delay.
-const JITTER: f64 = 0.04;
+pub(crate) const JITTER: f64 = 0.04;
 /// Nor longer than this, in microseconds: what is later than that counts as lost, and is sent again.
 const MOST_JITTER: f64 = 60_000.0;
 

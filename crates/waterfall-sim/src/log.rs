@@ -8,6 +8,7 @@ use crate::noise::mix;
 use crate::world::Event;
 
 /// Takes down every event in order.
+#[derive(Default)]
 pub struct Log {
     digest: u64,
     lines: Option<Box<dyn Write + Send>>,
@@ -19,12 +20,6 @@ pub struct Log {
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Log").field("digest", &self.digest).finish_non_exhaustive()
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { digest: 0, lines: None, followed: None, error: None }
     }
 }
 

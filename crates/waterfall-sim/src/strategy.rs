@@ -2,6 +2,11 @@
 
 use serde::Serialize;
 
+/// As in the media engine: fillers to a child, and the bounds of the silence that makes a parent lost.
+const FILLER: u64 = 20_000;
+const LEAST_SILENCE: u64 = 60_000;
+const MOST_SILENCE: u64 = 500_000;
+
 /// A scheme for joining and repairing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -31,12 +36,15 @@ impl Strategy {
         }
     }
 
-    /// From the last packet to noticing that a parent is dead, in microseconds: least, and by how much links differ.
-    pub(crate) const fn detection(self) -> (u64, u64) {
+    /// From the last packet to noticing that a parent is dead, in microseconds, where pauses between packets have lately
+    /// been so long.
+    pub(crate) fn detection(self, longest_pause: u64) -> u64 {
         match self {
-            // The engine's threshold, adapted to the link's jitter.
-            Self::Waterfall | Self::Reactive | Self::Random => (60_000, 20_000),
-            Self::Prototype => (7_400_000, 0),
+            // The media engine's threshold.
+            Self::Waterfall | Self::Reactive | Self::Random => {
+                (longest_pause * 3 / 2 + FILLER).clamp(LEAST_SILENCE, MOST_SILENCE)
+            }
+            Self::Prototype => 7_400_000,
         }
     }
 }

@@ -48,6 +48,7 @@ pub(crate) struct Tally {
     pub(crate) gaps: Histogram,
     pub(crate) excused: u64,
     pub(crate) survived: Histogram,
+    pub(crate) orphans: Histogram,
     pub(crate) lost_packets: u64,
     pub(crate) lost_frames: u64,
     pub(crate) losers: u64,
@@ -98,8 +99,11 @@ impl Tally {
         self.excused += u64::from(excused);
     }
 
-    pub(crate) fn survived(&mut self, gap: u64) {
+    pub(crate) fn survived(&mut self, gap: u64, orphan: bool) {
         self.survived.add(gap);
+        if orphan {
+            self.orphans.add(gap);
+        }
     }
 
     pub(crate) fn lost(&mut self, packets: u64, frames: u64) {

@@ -70,6 +70,24 @@ fn a_run_that_fails_ends_with_1_and_names_its_seed() {
 }
 
 #[test]
+fn an_interrupted_run_ends_with_130() {
+    use std::io::Read;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waterfall-sim"));
+    command.args(["--scenario", "growth", "--nodes", "5000", "--log", "/dev/stderr", "--quiet"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // It listens for Ctrl-C before the first event.
+    let mut some = [0; 1];
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_exact(&mut some).unwrap();
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    std::io::copy(&mut stderr, &mut std::io::sink()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
 fn plots_and_logs_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let (plots, log) = (folder.path().join("plots"), folder.path().join("log"));

@@ -73,7 +73,8 @@ impl Tree {
 
     /// A child found a better parent, or its own again, and would have us stand by.
     fn child_to_ward(&mut self, node: NodeId) {
-        let full = self.wards.len() >= usize::from(self.ward_places());
+        // Every child may become one, on top of those that called for that.
+        let full = self.wards.len() >= usize::from(self.ward_places()) + usize::from(self.places());
         let Some(child) = self.children.remove(&node) else { return };
         for timer in [Timer::Lease(node), Timer::Silence(node), Timer::MoveOn(node)] {
             self.timers.clear(timer);
@@ -171,7 +172,7 @@ impl Tree {
         let Some(child) = self.children.get_mut(&node) else { return };
         child.stage = Stage::Attached;
         (child.attached_at, child.clean_since) = (now, now);
-        child.told = Told { place, starving: down.starving, plan: crate::plan::ids(&down) };
+        child.told = Told::new(place, &down);
         let was_fed = std::mem::replace(&mut child.fed, true);
         self.best_told = Some(down.mark);
         self.changed.below = true;

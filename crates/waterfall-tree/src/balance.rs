@@ -5,49 +5,61 @@
 
 use std::time::Duration;
 
-use waterfall_wire::{NodeId, Spot, TreeMessage};
+use waterfall_wire::{Climber, NodeId, Spot, TreeMessage};
 
 use crate::config::{BALANCE_INTERVAL, MOVE_PAUSE, PROOF};
-use crate::neighbour::Child;
+use crate::neighbour::{Child, Resume};
 use crate::timer::Timer;
 use crate::tree::Phase;
 use crate::{Timestamp, Tree};
 
 /// What one more child served without loss adds to strength, and what a newcomer has to begin with.
 const STEP: u16 = 10;
-/// Strength grows by a third with each doubling of the age, from this age on.
-const AGE_UNIT: Duration = Duration::from_secs(60);
-/// Age counts no further than so many doublings: a bit over half an hour.
-const MAX_DOUBLINGS: u32 = 5;
-/// A grandchild must be stronger than its uncle by this much, in percent.
+/// What a place that it says it has adds: a claim decides between equals only.
+const CLAIM: u16 = 2;
+/// Claims that count at most.
+const MOST_CLAIMED: u8 = 4;
+/// Who has been here for so long will likely stay, and is worth a quarter more; and once more. One
+/// step alone lets nobody change places ([`MARGIN`]).
+const AGES: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(1_800)];
+/// A descendant must be stronger than the child whose place it takes by this much, in percent.
 const MARGIN: u32 = 130;
 /// How many levels someone must gain to be moved from one subtree to another.
 const WORTHWHILE: u16 = 2;
+/// How many of one subtree are asked to move to another at once.
+const AT_ONCE: usize = 3;
+/// How often someone who would rise is sent on.
+const MAX_HOPS: u8 = 4;
 /// How long a place is kept for someone who was asked to come.
-const EXPECTED_FOR: Duration = Duration::from_secs(10);
+const EXPECTED_FOR: Duration = Duration::from_secs(4);
 
 /// A promotion under way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Insertion {
-    /// The grandchild that comes.
+    /// The descendant that comes.
     climber: NodeId,
     /// The child that goes below it.
     sinks: NodeId,
     until: Timestamp,
 }
 
-/// What a relay with so many children served without loss, of this age, is worth. Never 0.
-pub(crate) fn strength(children: u8, age: Duration) -> u16 {
-    let units = age.as_secs() / AGE_UNIT.as_secs();
-    let doublings = (units + 1).ilog2().min(MAX_DOUBLINGS);
-    let served = STEP * (1 + u16::from(children));
-    (0..doublings).fold(served, |strength, _| strength + strength / 3)
+/// What a relay that served so many children without loss, says that it has room for so many
+/// more, and has been here for so long, is worth. Never 0.
+pub(crate) fn strength(children: u8, claims: u8, age: Duration) -> u16 {
+    let served = STEP * (1 + u16::from(children)) + CLAIM * u16::from(claims.min(MOST_CLAIMED));
+    AGES.iter().filter(|step| age >= **step).fold(served, |strength, _| strength + strength / 4)
+}
+
+/// Who rises first. Sizes change all the time, and those on the way must agree who is meant: only
+/// their magnitude counts, then the id.
+pub(crate) fn climber_rank(climber: &Climber) -> (u16, u32, NodeId) {
+    (climber.strength, climber.size.max(1).ilog2(), climber.contact.node)
 }
 
 /// The most that a subtree of this size can truthfully say of its top.
 pub(crate) fn most_for(size: u32) -> u16 {
     let children = u8::try_from(size.saturating_sub(1)).unwrap_or(u8::MAX).min(waterfall_wire::MAX_FAN_OUT);
-    strength(children, AGE_UNIT * (1 << MAX_DOUBLINGS))
+    strength(children, MOST_CLAIMED, Duration::MAX)
 }
 
 impl Tree {
@@ -75,27 +87,32 @@ impl Tree {
         if self.insertion.as_ref().is_some_and(|insertion| insertion.until <= self.now) {
             self.insertion = None;
         }
-        if calm && self.insertion.is_none() && (self.fill_hole() || self.level() || self.promote()) {
+        let filled = calm && self.fill_hole();
+        let levelled = calm && self.level();
+        let promoted = calm && self.insertion.is_none() && self.promote();
+        if filled || levelled || promoted || !calm {
             // There may be more to do.
             let pause = self.jitter(BALANCE_INTERVAL);
             self.timers.set(Timer::Balance, self.now + pause);
         }
     }
 
-    /// A place of our own is free: the grandchild with the most behind it may have it.
+    /// Places of our own are free: the strongest further down may have them.
     fn fill_hole(&mut self) -> bool {
         let own = self.own_spot();
-        if own.free == 0 {
-            return false;
-        }
         let settled = self.attached().filter(|(_, child)| child.is_settled());
         let climbers = settled.filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
-        let climbers = climbers.filter(|(_, climber)| !self.is_neighbour(climber.contact.node));
-        let best = climbers.max_by_key(|(_, climber)| (climber.size, climber.strength));
-        let Some((via, node)) = best.map(|(via, climber)| (via, climber.contact.node)) else { return false };
-        self.ledger.promise(self.now, self.me.node);
-        self.send(via, TreeMessage::Rise { node: Some(node), to: own });
-        true
+        let climbers = climbers.filter(|(_, climber)| !self.children.contains(&climber.contact.node));
+        let mut climbers: Vec<(u16, u32, NodeId, NodeId)> =
+            climbers.map(|(via, c)| (c.strength, c.size, via, c.contact.node)).collect();
+        climbers.sort_by_key(|(strength, size, _, node)| (*strength, size.max(&1).ilog2(), *node));
+        // One from each subtree; who comes first has the place.
+        let places = usize::from(own.free);
+        for (_, _, via, node) in climbers.iter().rev().take(places) {
+            self.ledger.promise(self.now, self.me.node);
+            self.send(*via, TreeMessage::Rise { node: Some(*node), to: own.clone() });
+        }
+        places > 0 && !climbers.is_empty()
     }
 
     /// The deepest of each subtree may have a place much nearer the root in another.
@@ -110,34 +127,44 @@ impl Tree {
             let turn = self.rng.below(64);
             let spots = self.ledger.weighed(self.now, self.spots_below(Some(node), turn));
             let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
-            let Some(to) = spots.iter().find(worthwhile).cloned() else { continue };
-            self.ledger.promise(self.now, to.contact.node);
-            self.send(node, TreeMessage::Rise { node: None, to });
-            any = true;
+            for to in spots.iter().filter(worthwhile).take(AT_ONCE).cloned() {
+                self.ledger.promise(self.now, to.contact.node);
+                self.send(node, TreeMessage::Rise { node: None, to });
+                any = true;
+            }
         }
         any
     }
 
-    /// A grandchild that is stronger than one of our children by far takes its place, and that
-    /// child goes below it.
+    /// The strongest further down takes the place of one of our children that is much weaker, and
+    /// that child goes below it.
     fn promote(&mut self) -> bool {
         if self.children.len() != usize::from(self.places()) {
             return false;
         }
         let old = |child: &Child| child.is_settled() && self.now.since(child.attached_at) >= PROOF;
         let settled = || self.attached().filter(|(_, child)| old(child));
-        let weakest = settled().min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
+        // Who has room left is not what makes the tree tall.
+        let is_full = |node: &NodeId, child: &Child| {
+            !child.summary.spots.iter().any(|spot| spot.contact.node == *node && spot.free > 0)
+        };
+        let weakest = settled().filter(|(node, child)| is_full(node, child));
+        let weakest = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
+        let Some((sinks, weak)) = weakest else { return false };
+        let (sinks, weak, size) = (*sinks, u32::from(weak.summary.strength), weak.summary.size);
         let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
-        let climbers = climbers.filter(|(_, climber)| !self.is_neighbour(climber.contact.node));
-        let Some((via, climber)) = climbers.max_by_key(|(_, climber)| (climber.strength, climber.size)) else {
+        let worthwhile = |via: &NodeId, climber: &Climber| {
+            let strong = u32::from(climber.strength);
+            // Everyone below who sinks comes to be a level deeper: no more than rise.
+            let sinking = if *via == sinks { size.saturating_sub(climber.size) } else { size };
+            let better = strong > weak && 100 * strong >= MARGIN * weak;
+            better && climber.size >= sinking && !self.children.contains(&climber.contact.node)
+        };
+        let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));
+        let Some((via, climber)) = climbers.max_by_key(|(_, climber)| climber_rank(climber)) else {
             return false;
         };
-        let Some((sinks, weak)) = weakest else { return false };
-        let (strong, weak) = (u32::from(climber.strength), u32::from(weak.summary.strength));
-        if strong <= weak || 100 * strong < MARGIN * weak {
-            return false;
-        }
-        let (sinks, node) = (*sinks, climber.contact.node);
+        let node = climber.contact.node;
         let until = self.now + EXPECTED_FOR;
         self.insertion = Some(Box::new(Insertion { climber: node, sinks, until }));
         let to = Spot { free: 1, ..self.own_spot() };
@@ -180,12 +207,18 @@ impl Tree {
         let settled = || self.attached().filter(|(_, child)| child.is_settled());
         let via = match node {
             Some(node) if node == self.me.node => None,
-            Some(node) => settled().map(|(child, _)| *child).find(|child| *child == node),
+            Some(node) => {
+                let leads = |id: &NodeId, child: &Child| {
+                    *id == node || child.summary.climber.as_ref().is_some_and(|climber| climber.contact.node == node)
+                };
+                settled().find(|(id, child)| leads(id, child)).map(|(id, _)| *id)
+            }
             None => {
-                let tallest = settled().map(|(_, child)| child.summary.height).max();
-                let tall = settled().filter(|(_, child)| Some(child.summary.height) == tallest);
+                let enough = to.depth.saturating_add(WORTHWHILE);
+                let gains =
+                    |child: &Child| self.own_depth().saturating_add(1).saturating_add(child.summary.height) > enough;
                 // Another one each time: who cannot reach the place must not keep it from others.
-                let tall: Vec<NodeId> = tall.map(|(child, _)| *child).collect();
+                let tall: Vec<NodeId> = settled().filter(|(_, c)| gains(c)).map(|(child, _)| *child).collect();
                 tall.get(turn % tall.len().max(1)).copied()
             }
         };
@@ -194,6 +227,29 @@ impl Tree {
             // It has moved on meanwhile.
             (None, Some(node)) if node != self.me.node => {}
             (None, _) => self.rise(to),
+        }
+    }
+
+    /// A loss may have brought us, and all below us, further from the root than need be.
+    pub(crate) fn regain(&mut self) {
+        if let Some(to) = self.regained.take() {
+            self.rise_on(0, vec![*to]);
+        }
+    }
+
+    /// Calls the first of some places that is worth moving for, unless too many have sent us on.
+    pub(crate) fn rise_on(&mut self, hops: u8, spots: Vec<Spot>) {
+        let near = |spot: &Spot| spot.free > 0 && spot.depth.saturating_add(1) < self.own_depth();
+        let free = |spot: &Spot| !self.is_neighbour(spot.contact.node) && !self.is_shunned(&spot.contact.node);
+        let calm = self.phase == Phase::Active && self.has_route() && self.search.is_none() && self.attempt.is_none();
+        let me = self.me.node;
+        let wanted = calm && hops < MAX_HOPS && !self.is_resuming() && self.config.balance;
+        let to = spots.into_iter().find(|spot| wanted && spot.contact.node != me && near(spot) && free(spot));
+        if let Some(to) = to {
+            self.call(to.contact, self.config.call_timeout, true);
+            if let Some(attempt) = self.attempt.as_mut() {
+                attempt.hops = hops + 1;
+            }
         }
     }
 
@@ -207,9 +263,13 @@ impl Tree {
             && self.attempt.is_none()
             && to.depth.saturating_add(1) < self.own_depth()
             && node != self.me.node
-            && !self.is_neighbour(node)
             && !self.is_shunned(&node);
-        if fits && rested {
+        if !fits || !rested || self.is_resuming() {
+            return;
+        }
+        if self.is_standby(node) && self.can_resume() {
+            self.ask_standby(Resume::Rising);
+        } else if !self.is_neighbour(node) {
             self.call(to.contact, self.config.call_timeout, true);
         }
     }
@@ -222,17 +282,19 @@ mod tests {
     #[test]
     fn strength_grows_with_children_and_age_and_is_bounded() {
         let minutes = |n: u64| Duration::from_secs(60 * n);
-        assert_eq!(strength(0, minutes(0)), STEP);
-        assert!(strength(4, minutes(0)) > strength(2, minutes(0)));
-        assert!(strength(4, minutes(10)) > strength(4, minutes(1)));
-        assert_eq!(strength(4, minutes(100)), strength(4, minutes(100_000)));
-        assert!(strength(64, Duration::MAX) < u16::MAX / 2);
+        assert_eq!(strength(0, 0, minutes(0)), STEP);
+        assert!(strength(4, 0, minutes(0)) > strength(2, 4, minutes(0)));
+        assert!(strength(4, 0, minutes(10)) > strength(4, 0, minutes(1)));
+        assert!(100 * strength(4, 0, minutes(10)) < 130 * strength(4, 0, minutes(1)));
+        assert_eq!(strength(4, 0, minutes(100)), strength(4, 0, minutes(100_000)));
+        assert_eq!(strength(4, 9, minutes(1)), strength(4, 64, minutes(1)));
+        assert!(strength(64, 64, Duration::MAX) < u16::MAX / 2);
     }
 
     #[test]
     fn nobody_is_stronger_than_its_subtree() {
-        assert!(strength(4, Duration::MAX) > most_for(2));
-        assert!(strength(4, Duration::MAX) <= most_for(5));
+        assert!(strength(4, 0, Duration::MAX) > most_for(2));
+        assert!(strength(4, 4, Duration::MAX) <= most_for(5));
         assert_eq!(most_for(u32::MAX), most_for(65));
     }
 }

@@ -156,7 +156,8 @@ impl Tree {
                 let subtrees: Vec<&[Spot]> =
                     self.children.values().map(Child::spots).filter(|s| !s.is_empty()).collect();
                 let spots = self.ledger.redirect(self.now, &subtrees);
-                self.with_gateways(spots)
+                let spots = self.with_gateways(spots);
+                self.or_elsewhere(spots)
             }
             Refusal::Leaving => self.outside(),
             // Whoever is cut off knows only others of whom the same may be true.

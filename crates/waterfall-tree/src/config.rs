@@ -74,10 +74,13 @@ pub const WARDS_PER_CHILD: u8 = 2;
 pub const MAX_OVER: u8 = 2;
 /// How often one participant is asked to move before it is cut.
 pub const MAX_ASKED: u8 = 3;
-/// Least time between two looks at the shape of the tree below, and between two changes of it.
-pub const BALANCE_INTERVAL: Duration = Duration::from_secs(5);
-/// Least time between two moves of one participant nearer to the root.
-pub const MOVE_PAUSE: Duration = Duration::from_secs(30);
+/// The pause between two looks at the shape of the tree below, half to all of it; and only when
+/// something changed there. Two summaries: who looks sooner sees the effect of its own suggestions
+/// too late.
+pub const BALANCE_INTERVAL: Duration = Duration::from_secs(2);
+/// Least time between two moves of one participant nearer to the root: what it has told of itself
+/// must have come to those above it.
+pub const MOVE_PAUSE: Duration = Duration::from_secs(10);
 /// A child served for so long without loss is proof of what its parent can do.
 pub const PROOF: Duration = Duration::from_secs(10);
 /// After congestion, one more child is tried again after this.
@@ -92,8 +95,9 @@ pub const OVERLAP: Duration = Duration::from_millis(250);
 /// The first pause of a search that found nobody; doubles up to [`BACKOFF_CAP`]. About one link
 /// setup, after which a full relay knows its new children's spots.
 pub const BACKOFF_BASE: Duration = Duration::from_millis(250);
-/// The longest pause of a search. Someone who has a parent, though a starving one, pauses longer.
-pub const BACKOFF_CAP: Duration = Duration::from_secs(5);
+/// The longest pause of a search: a round is a handful of calls, and who searches is without the
+/// stream. Someone who has a parent, though a starving one, pauses longer.
+pub const BACKOFF_CAP: Duration = Duration::from_secs(2);
 /// An unanswered `Fetch` counts as having found nobody.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 /// Without a way to the root for so long, the user is told.
@@ -107,7 +111,7 @@ pub const SILENT_CHILD_LIMIT: Duration = Duration::from_secs(5);
 /// enough that a short radio gap costs nobody the place.
 pub const SILENT_CHILD_EVICTION: Duration = Duration::from_millis(250);
 /// Least time between two publications of the node record; a PUT costs some 45 messages.
-pub const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
+pub const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
 /// A record that did not change is published again after this, half its life.
 pub const PUBLISH_REFRESH: Duration = Duration::from_secs(300);
 
@@ -132,6 +136,8 @@ pub struct Config {
     pub(crate) backoff_cap: Duration,
     pub(crate) publish_interval: Duration,
     pub(crate) plan_interval: Duration,
+    pub(crate) answer_patience: Duration,
+    pub(crate) setup_patience: Duration,
     pub(crate) standby: bool,
     pub(crate) balance: bool,
     pub(crate) proximity: Arc<dyn Proximity>,
@@ -155,6 +161,8 @@ impl Default for Config {
             backoff_cap: BACKOFF_CAP,
             publish_interval: PUBLISH_INTERVAL,
             plan_interval: PLAN_INTERVAL,
+            answer_patience: ANSWER_PATIENCE,
+            setup_patience: SETUP_PATIENCE,
             standby: true,
             balance: true,
             proximity: Arc::new(Addresses),
@@ -200,6 +208,23 @@ impl Config {
     #[must_use]
     pub fn call_timeout(mut self, span: Duration) -> Self {
         self.call_timeout = span;
+        self
+    }
+
+    /// The first patience with an offer that is not answered while a parent is needed, default
+    /// [`ANSWER_PATIENCE`]; grows up to the call timeout. Where calls go by slow ways, as many
+    /// seconds as these take.
+    #[must_use]
+    pub fn answer_patience(mut self, span: Duration) -> Self {
+        self.answer_patience = span.max(MIN_INTERVAL);
+        self
+    }
+
+    /// The first patience with a link that comes up after its call was answered, default
+    /// [`SETUP_PATIENCE`]; grows likewise.
+    #[must_use]
+    pub fn setup_patience(mut self, span: Duration) -> Self {
+        self.setup_patience = span.max(MIN_INTERVAL);
         self
     }
 

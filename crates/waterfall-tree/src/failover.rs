@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{GRACE, HEDGE, MAX_OVER, RESUME_PATIENCE};
+use crate::config::{ATTACH_TIMEOUT, GRACE, HEDGE, MAX_OVER, RESUME_PATIENCE};
 use crate::feasibility::is_feasible;
 use crate::neighbour::{Parent, Resume, Standby};
 use crate::timer::Timer;
 use crate::{Event, Output, Tree};
 
+/// When a place near the root is tried after a loss: by then the dead no longer take their places,
+/// and the nearest relays have told of what is free.
+const REGAIN_AFTER: Duration = Duration::from_secs(2);
 /// A standby that had no room may be asked again after this: by then others have moved on.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -31,7 +34,10 @@ impl Tree {
     /// Asks the standby to step in, if there is one that can. True while nobody else needs asking.
     pub(crate) fn resume(&mut self) -> bool {
         if self.can_resume() {
-            self.ask_standby();
+            self.ask_standby(Resume::Asked);
+        } else if let Some(standby) = self.standby.as_mut().filter(|standby| standby.resume == Resume::Rising) {
+            standby.resume = Resume::Asked;
+            self.timers.set(Timer::Resume, self.now + RESUME_PATIENCE);
         }
         self.timers.is_set(Timer::Resume)
     }
@@ -44,22 +50,37 @@ impl Tree {
         })
     }
 
-    pub(crate) fn ask_standby(&mut self) {
+    pub(crate) fn ask_standby(&mut self, how: Resume) {
         let (advertised, summary) = (self.advertised(), self.summary());
         let Some(standby) = self.standby.as_mut() else { return };
-        standby.resume = Resume::Asked;
+        standby.resume = how;
         let peer = standby.id();
-        self.timers.set(Timer::Resume, self.now + RESUME_PATIENCE);
+        let patience = if how == Resume::Rising { ATTACH_TIMEOUT } else { RESUME_PATIENCE };
+        self.timers.set(Timer::Resume, self.now + patience);
         self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
         self.feed(peer, true);
     }
 
     /// Whether the standby has been asked to be the parent.
     pub(crate) fn is_resuming(&self) -> bool {
-        self.standby.as_ref().is_some_and(|standby| standby.resume == Resume::Asked)
+        self.standby.as_ref().is_some_and(|standby| standby.resume != Resume::Idle)
     }
 
     /// The parent is good again, or another was found first: the standby stands by as before.
+    pub(crate) fn settle_resume(&mut self) {
+        let rising = self.standby.as_ref().is_some_and(|standby| standby.resume == Resume::Rising);
+        if !rising {
+            self.stand_down();
+        }
+    }
+
+    /// The standby has had its time. To rise nobody waits for longer.
+    pub(crate) fn on_resume_over(&mut self) {
+        if self.standby.as_ref().is_some_and(|standby| standby.resume == Resume::Rising) {
+            self.stand_down();
+        }
+    }
+
     pub(crate) fn stand_down(&mut self) {
         if !self.is_resuming() {
             return;
@@ -97,16 +118,21 @@ impl Tree {
             self.end_resume();
             return self.drop_standby(true);
         }
+        // Whoever was called meanwhile is not needed any more.
+        self.end_attempt(true);
         let standby = self.standby.take().expect("looked at just now");
         self.timers.clear(Timer::Resume);
+        if standby.resume == Resume::Rising {
+            self.rose_at = Some(self.now);
+        }
         self.take_parent(standby.contact, down, true);
     }
 
     /// The standby does not take us.
     pub(crate) fn standby_refused(&mut self, reason: Refusal, spots: Vec<Spot>) {
-        if !self.is_resuming() {
+        let Some(resume) = self.standby.as_ref().map(|standby| standby.resume).filter(|r| *r != Resume::Idle) else {
             return self.drop_standby(true);
-        }
+        };
         self.end_resume();
         let now = self.now;
         match (reason, self.standby.as_mut()) {
@@ -117,6 +143,9 @@ impl Tree {
             }
             (Refusal::Full | Refusal::NotFeasible, Some(standby)) => standby.declined_at = Some(now),
             _ => self.drop_standby(true),
+        }
+        if resume == Resume::Rising {
+            return;
         }
         self.infeasible(reason);
         if self.search.is_none() {
@@ -138,16 +167,20 @@ impl Tree {
         }
         self.search = None;
         self.infeasible_since = None;
-        self.lost = None;
         self.wanted = None;
         let first = self.mark.is_none();
         let to = contact.node;
         let path = std::mem::take(&mut down.path);
         let summary = self.summary();
         self.summary_told(&summary);
-        let depth = self.mark.map(|mark| mark.depth);
-        self.rose_at = Some(self.now).filter(|_| !was_standby && depth > Some(down.mark.depth.saturating_add(1)));
+        let lost = self.lost.take();
         let old = self.parent.replace(Box::new(Parent::new(contact, down, self.now)));
+        if let Some(lost) = old.as_ref().or(lost.as_ref()).filter(|lost| lost.is_useless() || lost.loss_told) {
+            let spot = lost.outside.iter().filter(|spot| spot.free > 0).min_by_key(|spot| spot.depth);
+            self.regained = spot.cloned().map(Box::new);
+            let pause = self.jitter(REGAIN_AFTER);
+            self.timers.set(Timer::Regain, self.now + pause);
+        }
         self.set_path(path);
         self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
         if !was_standby {

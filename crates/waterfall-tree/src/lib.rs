@@ -6,9 +6,11 @@
 //! - *Join*: call the open spot nearest the root; who is full says where else (`placement`).
 //! - *No loops*: a parent is taken only if its mark, the root's counter and its depth, beats all
 //!   that the participant has told its own children (`feasibility`, RFC 8966 §3.5.1).
-//! - *Repair*: a parent that is silent, cut off or gone is replaced by one from the rescue plan
-//!   that it told, then by one on the old path to the root, then by whom a search finds. Children
-//!   keep their links meanwhile.
+//! - *Standby*: everyone keeps a second parent over a link that is up and feeds nothing. When the
+//!   parent is lost it feeds after one round trip (`recruit`, `standby`, `failover`).
+//! - *Repair*: without one, those of the rescue plan that the parent told are called, then those on
+//!   the old path to the root, then whom a search finds. Children keep their links meanwhile.
+//! - *Shape*: holes near the root are filled, the strong rise, leaves sink (`balance`).
 //! - *Leave*: children get a plan each and are fed until they have moved.
 //!
 //! Nothing here reads a clock, draws from the system's randomness or opens a socket: the caller
@@ -31,6 +33,7 @@ mod balance;
 mod children;
 mod config;
 mod counter;
+mod dispatch;
 mod failover;
 mod feasibility;
 mod io;

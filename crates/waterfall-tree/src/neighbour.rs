@@ -1,8 +1,11 @@
 //! What is known of the participants at the other ends of the links.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, Mark, NodeId, Spot, Summary};
 
 use crate::Timestamp;
+use crate::plan::ids;
 
 /// Who feeds us, or did. Its path is the participant's own.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct Parent {
     pub(crate) patience_over: bool,
     /// It wants us to move, to these.
     pub(crate) leaving: Option<Vec<Spot>>,
+    /// It does not leave itself: it has too many children.
+    pub(crate) stays: bool,
     /// The user knows that it is lost.
     pub(crate) loss_told: bool,
 }
@@ -46,6 +51,7 @@ impl Parent {
             withholding: false,
             patience_over: false,
             leaving: None,
+            stays: false,
             loss_told: false,
         }
     }
@@ -87,6 +93,8 @@ pub(crate) enum Resume {
     /// To be the parent. Media flows over the link, but the edge does not count yet. Until it is
     /// answered our counter stands still, lest an equally deep standby never be feasible.
     Asked,
+    /// The same, although the parent is good: the standby is nearer the root and has room.
+    Rising,
 }
 
 /// A second parent that does not feed, over a link that is up.
@@ -101,6 +109,8 @@ pub(crate) struct Standby {
     /// Places to stand by for our children.
     pub(crate) stand: Vec<Spot>,
     pub(crate) resume: Resume,
+    /// How long it took to answer when it was found.
+    pub(crate) round_trip: Duration,
     /// When it last had no room for us as a child.
     pub(crate) declined_at: Option<Timestamp>,
     /// Not fit since then, although we have a way to the root.
@@ -127,6 +137,8 @@ pub(crate) struct Attempt {
     pub(crate) attaching: bool,
     /// We have a good parent and would only be nearer the root.
     pub(crate) voluntary: bool,
+    /// How many have sent us on since then.
+    pub(crate) hops: u8,
 }
 
 /// How far someone is on the way to being a child.
@@ -162,8 +174,16 @@ pub(crate) struct Told {
     /// The version of our place.
     pub(crate) place: u32,
     pub(crate) starving: bool,
-    /// The beginnings of the ids in its plan.
+    /// The beginnings of the ids in its rescue plan, and of those that may stand by for it.
     pub(crate) plan: Vec<u64>,
+    pub(crate) stand: Vec<u64>,
+}
+
+impl Told {
+    pub(crate) fn new(place: u32, down: &Down) -> Self {
+        let plan = ids(down.outside.iter().chain(&down.beside));
+        Self { place, starving: down.starving, plan, stand: ids(&down.stand) }
+    }
 }
 
 /// A child, or someone who is about to become one.

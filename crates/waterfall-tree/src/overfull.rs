@@ -39,6 +39,7 @@ impl Tree {
             self.children.iter().filter(|(other, _)| **other != node).map(|(_, child)| child.spots()).collect();
         let below = self.ledger.redirect(self.now, &subtrees);
         let outside = self.outside();
+        let named = first.is_some();
         let mut spots: Vec<Spot> = first.into_iter().collect();
         for spot in below.into_iter().chain(outside) {
             let own = spot.contact.node == self.me.node || spot.contact.node == node;
@@ -46,8 +47,9 @@ impl Tree {
                 spots.push(spot);
             }
         }
+        spots[usize::from(named)..].sort_by_key(|spot| (spot.free == 0, spot.depth));
         spots.truncate(waterfall_wire::MAX_SPOTS);
-        self.send(node, TreeMessage::Leaving { spots });
+        self.send(node, TreeMessage::Move { spots });
         if let Some(child) = self.children.get_mut(&node) {
             let asked = if let Departure::Asked(times) = child.departure { times } else { 0 };
             child.departure = Departure::Asked(asked.saturating_add(1));

@@ -5,7 +5,6 @@ use std::time::Duration;
 use waterfall_wire::{Down, MAX_PATH, MAX_SPOTS, Mark, NodeId, Refusal, Spot};
 
 use crate::feasibility::{below, is_better};
-use crate::neighbour::Resume;
 use crate::timer::Timer;
 use crate::{Event, Loss, Output, Tree};
 
@@ -54,8 +53,7 @@ impl Tree {
 
     /// Whether a request is out whose answer must find our counter as it was.
     pub(crate) fn is_standing_still(&self) -> bool {
-        self.attempt.as_ref().is_some_and(|attempt| attempt.attaching)
-            || self.standby.as_ref().is_some_and(|standby| standby.resume == Resume::Asked)
+        self.attempt.as_ref().is_some_and(|attempt| attempt.attaching) || self.is_resuming()
     }
 
     /// Takes over the parent's mark, unless ours must stand still just now.
@@ -187,8 +185,7 @@ impl Tree {
 
     pub(crate) fn on_refused(&mut self, from: NodeId, reason: Refusal, spots: Vec<Spot>) {
         if self.is_attempt(from) {
-            self.end_attempt(true);
-            self.refused(from, reason, spots);
+            self.attempt_refused(from, reason, spots, true);
         } else if self.is_recruit(from) {
             self.recruit_refused(true, spots);
         } else if self.is_standby(from) {
@@ -201,16 +198,25 @@ impl Tree {
         }
     }
 
+    pub(crate) fn on_move(&mut self, from: NodeId, spots: Vec<Spot>) {
+        let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) else {
+            return self.unless_known(from);
+        };
+        parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
+        parent.stays = true;
+        self.refill();
+    }
+
     pub(crate) fn on_leaving(&mut self, from: NodeId, spots: Vec<Spot>) {
         if self.is_attempt(from) {
-            self.end_attempt(true);
-            self.refused(from, Refusal::Leaving, spots);
+            self.attempt_refused(from, Refusal::Leaving, spots, true);
         } else if self.is_recruit(from) {
             self.recruit_refused(true, Vec::new());
         } else if self.is_standby(from) {
             self.standby_refused(Refusal::Leaving, spots);
         } else if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
             parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
+            parent.stays = false;
             self.refill();
         } else if !self.child_leaves(from) {
             self.unless_known(from);

@@ -14,6 +14,8 @@ use crate::Timestamp;
 /// How long a spot that was handed out counts as taken. By then the one sent there has a link and
 /// the next summary (one interval) tells the truth.
 const PROMISE: Duration = Duration::from_millis(1_500);
+/// So many promises standing are a crowd.
+const CROWD: usize = 8;
 /// Promises remembered; beyond it the oldest is forgotten, which costs a detour, no more.
 const MAX_PROMISES: usize = 256;
 
@@ -31,13 +33,26 @@ pub(crate) fn nearest(spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
     list
 }
 
+/// As [`nearest`], of spots that are nowhere nearer than `floor`, and as many as `most`; only these
+/// are cloned.
+pub(crate) fn nearest_of(spots: Vec<&Spot>, floor: u16, most: usize) -> Vec<Spot> {
+    let mut list: Vec<&Spot> = Vec::with_capacity(spots.len());
+    for spot in spots {
+        if !list.iter().any(|known| known.contact.node == spot.contact.node) {
+            list.push(spot);
+        }
+    }
+    list.sort_by_key(|spot| (spot.free == 0, spot.depth.max(floor), spot.proven == 0));
+    list.into_iter().take(most).map(|spot| Spot { depth: spot.depth.max(floor), ..spot.clone() }).collect()
+}
+
 /// Deals several lists out in turns, beginning with list `first`.
-pub(crate) fn interleave(lists: &[&[Spot]], first: usize) -> Vec<Spot> {
+pub(crate) fn interleave<'a>(lists: &[&'a [Spot]], first: usize) -> Vec<&'a Spot> {
     let longest = lists.iter().map(|list| list.len()).max().unwrap_or(0);
     let mut dealt = Vec::with_capacity(lists.iter().map(|list| list.len()).sum());
     for rank in 0..longest {
         for turn in 0..lists.len() {
-            dealt.extend(lists[(first + turn) % lists.len()].get(rank).cloned());
+            dealt.extend(lists[(first + turn) % lists.len()].get(rank));
         }
     }
     dealt
@@ -59,6 +74,11 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// Whether many were sent on a moment ago.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.promises.len() > CROWD
+    }
+
     /// A number that differs from one call to the next.
     pub(crate) fn next_turn(&mut self) -> usize {
         self.turn = self.turn.wrapping_add(1);
@@ -72,7 +92,7 @@ impl Ledger {
             self.promises = VecDeque::new();
         }
         let turn = self.next_turn();
-        let spots = self.weighed(now, interleave(subtrees, turn % subtrees.len().max(1)));
+        let spots = self.weighed(now, interleave(subtrees, turn % subtrees.len().max(1)).into_iter().cloned());
         if let Some(first) = spots.first().filter(|spot| spot.free > 0) {
             self.promise(now, first.contact.node);
         }
@@ -141,7 +161,7 @@ pub(crate) fn hand_over(heirs: &[Heir<'_>], above: Option<&Spot>, outside: &[Spo
             // Below those only that come earlier: if each were sent below the next, all would wait for
             // each other.
             let others: Vec<&[Spot]> = order[..turn].iter().map(|&earlier| heirs[earlier].spots).collect();
-            let siblings = nearest(interleave(&others, turn % others.len().max(1)));
+            let siblings = nearest(interleave(&others, turn % others.len().max(1)).into_iter().cloned());
             let outside = outside.iter().filter(|s| s.free > 0);
             for spot in outside.chain(&siblings).chain(above) {
                 if spot.contact.node != own.node && !list.iter().any(|s| s.contact.node == spot.contact.node) {

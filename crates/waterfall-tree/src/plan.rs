@@ -1,20 +1,23 @@
 //! What children are told of other places: the rescue plan, and where standbys are to be found.
 
-use waterfall_wire::{Down, MAX_PATH, MAX_WARDS, NodeId, Spot};
+use waterfall_wire::{Down, MAX_PATH, MAX_SPOTS, MAX_WARDS, NodeId, Spot};
 
 use crate::Tree;
-use crate::neighbour::{Child, Ward, WardStage};
-use crate::placement::{interleave, nearest, rotate_equals};
+use crate::neighbour::{Child, Told, Ward, WardStage};
+use crate::placement::{interleave, nearest, nearest_of, rotate_equals};
 use crate::timer::Timer;
 
 /// Places of each kind that one child is told: enough that some are good when they are needed,
 /// few enough that a plan stays under 1 KB.
 const PLAN: usize = 4;
 
+/// Spots below that are looked at, of all that the children name: more than a list of what is told
+/// holds, so that a plan whose spots are just not the nearest any more still counts as good.
+const KNOWN_BELOW: usize = 2 * MAX_SPOTS;
+
 /// The beginnings of the ids in a plan.
-pub(crate) fn ids(down: &Down) -> Vec<u64> {
-    let spots = down.outside.iter().chain(&down.beside).chain(&down.stand);
-    spots.map(|spot| beginning(&spot.contact.node)).collect()
+pub(crate) fn ids<'a>(spots: impl IntoIterator<Item = &'a Spot>) -> Vec<u64> {
+    spots.into_iter().map(|spot| beginning(&spot.contact.node)).collect()
 }
 
 /// Enough of an id to recognise it among a few.
@@ -36,13 +39,9 @@ impl Tree {
     fn dealt(&self, of: impl Fn(&Child) -> &[Spot], except: Option<NodeId>, first: usize) -> Vec<Spot> {
         let others = self.attached().filter(|(node, _)| Some(**node) != except);
         let lists: Vec<&[Spot]> = others.map(|(_, child)| of(child)).filter(|spots| !spots.is_empty()).collect();
-        let mut spots = interleave(&lists, first % lists.len().max(1));
-        let depth = self.own_depth().saturating_add(1);
-        for spot in &mut spots {
-            // After a move below us it may be out of date, but nothing below us is above us.
-            spot.depth = spot.depth.max(depth);
-        }
-        spots
+        // After a move below us depths may be out of date, but nothing below us is above us.
+        let floor = self.own_depth().saturating_add(1);
+        nearest_of(interleave(&lists, first % lists.len().max(1)), floor, KNOWN_BELOW)
     }
 
     /// Standby places of this subtree, nearest the root first, but for one child's.
@@ -51,7 +50,10 @@ impl Tree {
         let own = Spot { contact: self.me.clone(), depth: self.own_depth(), free: self.free_for_wards(), proven: 0 };
         let own = Some(own).filter(|own| own.free > 0 && !(self.is_root && except.is_some()));
         let mut places = nearest(own.into_iter().chain(below));
-        places.truncate(MAX_WARDS);
+        // The nearest and some further down: those near the root know each other already.
+        if places.len() > MAX_WARDS {
+            places.drain(MAX_WARDS / 2..places.len() - MAX_WARDS / 2);
+        }
         places
     }
 
@@ -94,7 +96,7 @@ impl Tree {
         let mut list = nearest(above.clone().into_iter().chain(told.cloned()));
         list.retain(|spot| spot.contact.node != self.me.node);
         if let Some(above) = above.filter(|a| !list.iter().any(|spot| spot.contact.node == a.contact.node)) {
-            list.truncate(waterfall_wire::MAX_SPOTS - 1);
+            list.truncate(MAX_SPOTS - 1);
             list.push(above);
         }
         list
@@ -109,7 +111,7 @@ impl Tree {
         // What is told are the nearest few; which, and in which order, differs from child to child.
         rotate_equals(&mut outside, turn);
         outside.truncate(PLAN);
-        let mut beside = nearest(self.spots_below(Some(node), turn));
+        let mut beside = self.spots_below(Some(node), turn);
         beside.retain(|spot| spot.contact.node != node);
         // Our own comes first, free or not: it is how the child's children know us.
         beside.insert(0, self.own_spot());
@@ -156,23 +158,25 @@ impl Tree {
         let Some(child) = self.children.get(&node).filter(|child| child.told.place == self.place) else { return };
         let beside = self.spots_below(Some(node), 0);
         let stand = self.stand_for(node, 0);
-        let known: Vec<u64> = outside.iter().chain(&beside).chain(&stand).map(|s| beginning(&s.contact.node)).collect();
+        let (known, standbys) = (ids(outside.iter().chain(&beside)), ids(&stand));
         let me = beginning(&self.me.node);
-        let told = &child.told.plan;
-        let good = told.iter().filter(|id| known.contains(id) || **id == me).count();
+        let Told { plan, stand: told_standbys, .. } = &child.told;
+        let good = plan.iter().filter(|id| known.contains(id) || **id == me).count();
         let possible = known.len().min(PLAN) + 1;
-        if 2 * good > told.len() && 2 * told.len() > possible {
+        let plan_is_good = 2 * good > plan.len() && 2 * plan.len() > possible;
+        // Two to choose among, for one of them may be above or below the child.
+        let good = told_standbys.iter().filter(|id| standbys.contains(id)).count();
+        if plan_is_good && good >= standbys.len().min(2) {
             return;
         }
         let Some(down) = self.down_for(node) else { return };
-        let plan = ids(&down);
-        if plan == *told {
+        let told = Told::new(self.place, &down);
+        if told.plan == *plan && told.stand == *told_standbys {
             return;
         }
         self.best_told = Some(down.mark);
         if let Some(child) = self.children.get_mut(&node) {
-            child.told.plan = plan;
-            child.told.starving = down.starving;
+            child.told = told;
         }
         self.send(node, waterfall_wire::TreeMessage::Down(down));
     }

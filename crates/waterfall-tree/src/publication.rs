@@ -15,11 +15,18 @@ use crate::{Output, Timestamp, Tree};
 /// The first record waits this long for the first children to arrive together.
 const PUBLISH_DEBOUNCE: Duration = Duration::from_millis(500);
 
+/// Least time between two records that differ in sizes and spots only: a PUT is some 60 KB of traffic
+/// in all, and whoever needs spots asks for them.
+const DETAILS_INTERVAL: Duration = Duration::from_secs(60);
+
 /// What was last put out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Published {
     at: Timestamp,
-    digest: u64,
+    /// Of who it is and who its neighbours are.
+    edges: u64,
+    /// Of the rest.
+    details: u64,
 }
 
 impl Tree {
@@ -39,11 +46,15 @@ impl Tree {
         }
     }
 
+    /// Whether there is a record of us: those without children show in their parents'.
+    fn is_published(&self) -> bool {
+        self.phase == Phase::Active && (self.is_root || self.children.values().any(Child::is_attached))
+    }
+
     /// Something in the record may have changed.
     pub(crate) fn settle_publication(&mut self) {
-        let wanted = self.phase == Phase::Active && (self.is_root || self.children.values().any(Child::is_attached));
         match self.published {
-            _ if !wanted => self.timers.clear(Timer::Publish),
+            _ if !self.is_published() => self.timers.clear(Timer::Publish),
             None if self.timers.is_set(Timer::Publish) => {}
             None => self.timers.set(Timer::Publish, self.now + PUBLISH_DEBOUNCE),
             Some(published) => {
@@ -54,21 +65,25 @@ impl Tree {
     }
 
     pub(crate) fn publish(&mut self) {
+        if !self.is_published() {
+            return;
+        }
         let record = self.node_record();
-        let digest = record_digest(&record);
-        if let Some(published) = self.published.filter(|published| published.digest == digest) {
-            let refresh = published.at + PUBLISH_REFRESH;
-            if refresh > self.now {
-                return self.timers.set(Timer::Publish, refresh);
+        let (edges, details) = record_digests(&record);
+        if let Some(published) = self.published.filter(|published| published.edges == edges) {
+            let pause = if published.details == details { PUBLISH_REFRESH } else { DETAILS_INTERVAL };
+            let next = published.at + pause;
+            if next > self.now {
+                return self.timers.set(Timer::Publish, next);
             }
         }
-        self.published = Some(Published { at: self.now, digest });
+        self.published = Some(Published { at: self.now, edges, details });
         self.timers.set(Timer::Publish, self.now + PUBLISH_REFRESH);
         self.output(Output::Publish(record));
     }
 }
 
-fn record_digest(record: &NodeRecord) -> u64 {
+fn record_digests(record: &NodeRecord) -> (u64, u64) {
     let NodeRecord { size, height, spots, .. } = record;
     let summary = Summary {
         size: *size,
@@ -83,5 +98,5 @@ fn record_digest(record: &NodeRecord) -> u64 {
     let neighbours = neighbours.fold(u64::from(record.fan_out), |sum, node| sum.rotate_left(9) ^ beginning(node));
     let contact = record.contact.addresses.iter().flat_map(|address| &address.0);
     let contact = contact.fold(0u64, |sum, byte| sum.rotate_left(5) ^ u64::from(*byte));
-    digests(&summary).1 ^ neighbours.rotate_left(31) ^ contact
+    (neighbours ^ contact.rotate_left(31), digests(&summary).1)
 }

@@ -6,13 +6,16 @@
 //! of the root take each other's subtrees. Where nothing of that kind is known, open spots of the
 //! rescue plan and then those above the parent are asked.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, NodeId, Role, Spot, TreeMessage};
 
-use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
+use crate::config::{ATTACH_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
 use crate::neighbour::Standby;
+use crate::proximity::bucket;
 use crate::timer::Timer;
 use crate::tree::Phase;
-use crate::{Event, Output, Tree};
+use crate::{Event, Output, Timestamp, Tree};
 
 /// Candidates of one round; more are not asked.
 const MAX_CALLS: usize = 6;
@@ -23,8 +26,18 @@ pub(crate) struct Recruiting {
     candidates: Vec<Contact>,
     tried: Vec<NodeId>,
     call: Option<Contact>,
-    /// The link is up and the request sent.
-    linked: bool,
+    /// The link is up and the request sent, at this moment.
+    linked: Option<Timestamp>,
+}
+
+/// A standby this near is near enough: the gap after a loss is silence and one round trip to it.
+const NEAR: Duration = Duration::from_millis(60);
+/// Rounds in which a nearer one is looked for.
+const NEARER_ROUNDS: u8 = 3;
+
+/// How good a standby is, the lesser the better: what it shares, then how far it is.
+fn rank(shared: usize, round_trip: Duration) -> (usize, u8) {
+    (shared, bucket(u32::try_from(round_trip.as_millis()).ok()))
 }
 
 impl Tree {
@@ -75,7 +88,8 @@ impl Tree {
         }
         let fit = self.standby.as_ref().filter(|standby| standby.is_fit());
         let shared = fit.map(|standby| self.shared(&standby.path));
-        if shared == Some(0) {
+        let near = fit.is_some_and(|standby| standby.round_trip <= NEAR) || self.recruit_rounds > NEARER_ROUNDS;
+        if shared == Some(0) && near {
             return;
         }
         if self.standby.is_some() && fit.is_none() {
@@ -90,7 +104,10 @@ impl Tree {
     fn standby_candidates(&mut self, only_better: bool) -> Vec<Contact> {
         let Some(parent) = self.parent.as_ref() else { return Vec::new() };
         let above = self.path.iter().rev().skip(1).map(|node| Contact::new(*node, []));
-        let spots = parent.stand.iter().chain(parent.outside.iter().filter(|_| !only_better));
+        // Below the root, what is beside us shares nothing with it but the root.
+        let beside = parent.beside.iter().filter(|_| self.path.len() == 1);
+        let rest = parent.outside.iter().chain(beside).filter(|_| !only_better);
+        let spots = parent.stand.iter().chain(rest);
         let above = above.filter(|_| !only_better);
         let proximity = self.config.proximity.clone();
         let fate = |contact: &Contact| proximity.share_fate(contact, &parent.contact);
@@ -119,17 +136,17 @@ impl Tree {
         };
         let to = recruiting.candidates.remove(next);
         recruiting.tried.push(to.node);
-        recruiting.linked = false;
+        recruiting.linked = None;
         recruiting.call = Some(to.clone());
         self.recruiting = Some(recruiting);
-        self.timers.set(Timer::RecruitCall, self.now + 2 * ANSWER_PATIENCE);
+        self.timers.set(Timer::RecruitCall, self.now + 2 * self.config.answer_patience);
         self.output(Output::Call { to, role: Role::Standby, advertised: self.advertised() });
     }
 
     pub(crate) fn recruit_linked(&mut self) {
         let (advertised, summary) = (self.advertised(), self.summary());
         let Some(recruiting) = self.recruiting.as_mut() else { return };
-        if std::mem::replace(&mut recruiting.linked, true) {
+        if recruiting.linked.replace(self.now).is_some() {
             return self.reject();
         }
         let Some(to) = recruiting.call.as_ref().map(|to| to.node) else { return };
@@ -139,14 +156,18 @@ impl Tree {
 
     /// Whom we called stands by, if it is any use.
     pub(crate) fn recruited(&mut self, from: NodeId, down: Down) {
-        let Some(recruiting) = self.recruiting.as_mut().filter(|recruiting| recruiting.linked) else {
+        let asked_at = self.recruiting.as_ref().and_then(|recruiting| recruiting.linked);
+        let (Some(recruiting), Some(asked_at)) = (self.recruiting.as_mut(), asked_at) else {
             return self.reject();
         };
         let Some(contact) = recruiting.call.take() else { return };
         self.timers.clear(Timer::RecruitCall);
         let shared = self.shared(&down.path);
-        let current = self.standby.as_ref().map(|standby| self.shared(&standby.path));
-        let better = current.is_none_or(|current| shared < current);
+        let round_trip = self.now.since(asked_at);
+        let current = self.standby.as_ref().map(|old| rank(self.shared(&old.path), old.round_trip));
+        let better = current.is_none_or(|current| rank(shared, round_trip) < current);
+        // One that has just been asked to be the parent is not exchanged.
+        let better = better && !self.is_resuming();
         if !better || down.starving || !self.is_sane(from, &down) {
             self.send(from, TreeMessage::Detach);
             self.output(Output::Hangup { peer: from });
@@ -157,13 +178,11 @@ impl Tree {
             self.output(Output::Hangup { peer: old.id() });
         }
         self.recruiting = None;
-        self.standby = Some(Box::new(Standby::new(contact, down)));
+        self.standby = Some(Box::new(Standby { round_trip, ..Standby::new(contact, down) }));
         self.changed.plan = true;
         self.timers.clear(Timer::Recruit);
         self.output(Output::Notify(Event::StandbyFound { standby: from, apart: shared == 0 }));
-        if shared == 0 {
-            self.recruit_rounds = 0;
-        } else {
+        if shared > 0 || round_trip > NEAR {
             self.recruit_check();
         }
     }
@@ -190,7 +209,7 @@ impl Tree {
         let Some(recruiting) = self.recruiting.take() else { return };
         self.timers.clear(Timer::RecruitCall);
         if let Some(to) = recruiting.call {
-            if recruiting.linked {
+            if recruiting.linked.is_some() {
                 self.send(to.node, TreeMessage::Detach);
             }
             self.output(Output::Hangup { peer: to.node });

@@ -32,10 +32,11 @@ pub(crate) enum Source {
     HandOver,
     /// The standby, when the parent leaves.
     Standby,
+    /// A spot that was named just now: a redirect, a fetch. The latest list first, in its order: who
+    /// is redirected goes on down from there, to what was promised to it, and does not hop.
+    Named,
     /// The rest of a leaving parent's plan, in its order.
     Others,
-    /// A spot that was named just now: a redirect, a fetch. Nearest the root first.
-    Named,
     /// A spot of the rescue plan, which may be some seconds old. Nearest the root first.
     Spot,
     /// As above, but of someone who has no free place: only a relay is taken, instead of a leaf.
@@ -100,18 +101,15 @@ impl Search {
         for (place, spot) in spots.into_iter().enumerate() {
             let crowded = matches!(source, Source::Named | Source::Spot) && spot.free == 0;
             let source = if crowded { Source::Crowded } else { source };
-            let depth = if matches!(source, Source::HandOver | Source::Standby | Source::Others | Source::Path) {
-                0
-            } else {
-                spot.depth
-            };
+            let by_depth = matches!(source, Source::Spot | Source::Crowded | Source::Beside);
+            let depth = if by_depth { spot.depth } else { 0 };
             let mut new = Candidate {
                 setbacks: 0,
                 broken: 0,
                 promises: spot.free > 0,
                 source,
                 depth,
-                unproven: !matches!(source, Source::HandOver | Source::Others) && spot.proven == 0,
+                unproven: by_depth && spot.proven == 0,
                 batch: Reverse(self.batches),
                 place,
                 contact: spot.contact,
@@ -184,8 +182,10 @@ impl Search {
         self.round
     }
 
-    /// Everyone may be tried again.
+    /// Everyone may be tried again; but what was named in the last round is old by now, and there
+    /// is fresher news to be had.
     pub(crate) fn next_round(&mut self) {
+        self.known.retain(|candidate| !matches!(candidate.source, Source::Named | Source::Crowded));
         self.round = self.round.saturating_add(1);
         self.tried.clear();
         self.redirects = 0;
@@ -218,19 +218,19 @@ mod tests {
     fn plan_then_spots_nearest_the_root_then_the_path() {
         let mut search = Search::default();
         search.recall(Source::Path, [spot(7, 2), spot(8, 1)]);
-        search.learn([spot(1, 3), spot(2, 1)]);
+        search.learn([spot(2, 1), spot(1, 3)]);
         search.recall(Source::HandOver, [spot(5, 9), spot(6, 0)]);
         search.redirect([spot(3, 1)]);
         assert_eq!(order(&mut search), [5, 6, 3, 2, 1, 7, 8]);
         assert_eq!(order(&mut search), [0u8; 0]);
         search.next_round();
-        assert_eq!(order(&mut search).len(), 7);
+        assert_eq!(order(&mut search), [5, 6, 7, 8], "who was named in the last round is old news");
     }
 
     #[test]
     fn who_was_no_help_is_asked_last_until_named_again() {
         let mut search = Search::default();
-        search.learn((1..=5).map(|n| spot(n, n.into())));
+        search.recall(Source::Spot, (1..=5).map(|n| spot(n, n.into())));
         for n in 1..=3 {
             assert_eq!(search.next(|_| true).unwrap().1.node.0[0], n);
             search.set_back(&NodeId([n; 32]));
@@ -239,7 +239,7 @@ mod tests {
         search.next_round();
         search.recall(Source::Spot, [spot(1, 1)]);
         search.learn([spot(2, 2)]);
-        assert_eq!(order(&mut search), [2, 4, 5, 1, 3]);
+        assert_eq!(order(&mut search), [2, 4, 5, 1, 3], "2 was named");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Down, MAX_SPOTS, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{ANSWER_PATIENCE, ATTACH_TIMEOUT, FETCH_TIMEOUT, SETUP_PATIENCE};
+use crate::config::{ATTACH_TIMEOUT, FETCH_TIMEOUT};
 use crate::feasibility::is_feasible;
-use crate::neighbour::{Attempt, Standby};
+use crate::neighbour::{Attempt, Resume, Standby};
 use crate::proximity::bucket;
 use crate::search::{Search, Source};
 use crate::timer::Timer;
@@ -22,8 +22,11 @@ const INFEASIBLE_LIMIT: Duration = Duration::from_secs(10);
 /// Someone who has a parent, though a starving one, searches this much less often than an orphan:
 /// the orphan above is the one to act, and when a lost root returns, tier 1 should find it first.
 const STARVING_BASE: u32 = 4;
+/// So many rounds, some 20-40 s in all, such a one neither fetches nor calls the root: all who hang
+/// from a lost root would call it in the second in which it returns.
+const PATIENT_ROUNDS: u32 = 5;
 /// As above, of the longest pause: a minute.
-const STARVING_CAP: u32 = 12;
+const STARVING_CAP: u32 = 30;
 
 impl Tree {
     fn needs_parent(&self) -> bool {
@@ -41,7 +44,7 @@ impl Tree {
             if self.search.is_some() {
                 self.cancel_search();
             }
-            return self.stand_down();
+            return self.settle_resume();
         }
         // The standby first, and nobody else while it may answer.
         if self.is_orphan() && self.resume() {
@@ -77,14 +80,14 @@ impl Tree {
         // When a lost root returns, those who lost it should find it first: the others, whose parent
         // is looking, neither fetch nor call it at once.
         let waits = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_none() && !parent.is_useless());
-        let patient = waits && search.round() < 2;
+        let patient = waits && search.round() < PATIENT_ROUNDS;
         let root = self.path.first().copied().filter(|_| patient);
-        let waits = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
-        if waits || self.attempt.is_some() {
+        let busy = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
+        if busy || self.attempt.is_some() {
             return;
         }
         let me = self.me.node;
-        let can_resume = self.can_resume();
+        let can_resume = self.can_resume() && self.parent.as_ref().is_none_or(|parent| !parent.stays);
         let next = search.next(|node| {
             let reachable = !self.is_neighbour(*node) || (can_resume && self.is_standby(*node));
             *node != me && Some(*node) != root && reachable && !self.is_shunned(node)
@@ -96,16 +99,20 @@ impl Tree {
         }
         if let Some((_, contact)) = next {
             if self.is_standby(contact.node) {
-                return self.ask_standby();
+                return self.ask_standby(Resume::Asked);
             }
             // The next candidate is worth more than a slow one.
-            let answer = search.growing(ANSWER_PATIENCE, self.config.call_timeout);
+            // The root may be back at any moment: who lost it does not wait long for its answer.
+            // While the stream stands still, one that does not answer soon is likely dead as well.
+            let repairing = self.mark.is_some() && !self.has_route();
+            let patience = self.config.answer_patience * if repairing { 3 } else { 5 } / 5;
+            let longest = if self.path.len() == 1 { 2 * patience } else { self.config.call_timeout };
+            let answer = search.growing(patience, longest);
             self.call(contact, answer, false);
-        } else if !self.timers.is_set(Timer::Fetch) {
-            let (slow_base, slow_cap) = if self.parent.is_some() { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
-            // The few who lost the root itself are the ones who must find it when it is back.
-            let cap = if self.path.len() == 1 { self.config.backoff_cap / 3 } else { self.config.backoff_cap };
-            let pause = search.growing(self.config.backoff_base * slow_base, cap * slow_cap);
+        } else if self.mark.is_some() || !self.timers.is_set(Timer::Fetch) {
+            // A newcomer knows nobody until the answer is there; others go on with whom they know.
+            let (slow_base, slow_cap) = if waits { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
+            let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
@@ -113,7 +120,7 @@ impl Tree {
 
     pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool) {
         self.timers.set(Timer::Call, self.now + limit);
-        self.attempt = Some(Box::new(Attempt { to: to.clone(), attaching: false, voluntary }));
+        self.attempt = Some(Box::new(Attempt { to: to.clone(), attaching: false, voluntary, hops: 0 }));
         self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });
     }
 
@@ -126,7 +133,8 @@ impl Tree {
         let mut plan = parent.leaving.iter().flatten().cloned();
         search.recall(Source::HandOver, plan.next());
         search.recall(Source::Others, plan);
-        if parent.leaving.is_some() {
+        // Not where the parent only has too many: the standby would have too many next.
+        if parent.leaving.is_some() && !parent.stays {
             let standby = self.standby.as_ref().filter(|standby| standby.is_fit());
             let spot = |standby: &Standby| as_spot(standby.contact.clone());
             search.recall(Source::Standby, standby.map(|standby| spot(standby)));
@@ -166,10 +174,18 @@ impl Tree {
         for last in (1..spots.len()).rev() {
             spots.swap(last, self.rng.below(last + 1));
         }
-        // Among equals, who has shown that it can serve, then who is near.
+        // Nearest the root first; among equals, who has shown that it can serve, then who is near.
         let (proximity, me) = (self.config.proximity.clone(), self.me.clone());
-        spots.sort_by_cached_key(|spot| (spot.proven == 0, bucket(proximity.round_trip(&me, &spot.contact))));
+        spots.sort_by_cached_key(|spot| {
+            let distance = bucket(proximity.round_trip(&me, &spot.contact));
+            (spot.free == 0, spot.depth, spot.proven == 0, distance)
+        });
         let can_serve = self.may_serve();
+        if !spots.is_empty() && self.search.is_some() && self.timers.is_set(Timer::Retry) {
+            // A new round begins with them, while they are news.
+            self.timers.clear(Timer::Retry);
+            self.next_round();
+        }
         if let Some(search) = &mut self.search {
             search.learn(spots.into_iter().filter(|spot| can_serve || spot.free > 0));
         }
@@ -193,7 +209,8 @@ impl Tree {
     pub(crate) fn on_call_answered(&mut self, peer: NodeId) {
         let longest = self.config.call_timeout;
         if self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer && !attempt.attaching) {
-            let limit = self.search.as_ref().map_or(longest, |search| search.growing(SETUP_PATIENCE, longest));
+            let limit =
+                self.search.as_ref().map_or(longest, |search| search.growing(self.config.setup_patience, longest));
             self.timers.set(Timer::Call, self.now + limit);
         } else if self.is_recruit(peer) {
             self.timers.set(Timer::RecruitCall, self.now + longest);
@@ -213,6 +230,19 @@ impl Tree {
         if let Some(search) = &mut self.search {
             search.set_back(&peer);
         }
+    }
+
+    /// Whom we called does not take us; false if we called somebody else.
+    pub(crate) fn attempt_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>, hang_up: bool) -> bool {
+        let Some(attempt) = self.attempt.as_ref().filter(|attempt| attempt.to.node == peer) else { return false };
+        let (voluntary, hops) = (attempt.voluntary, attempt.hops);
+        self.end_attempt(hang_up);
+        if voluntary {
+            self.rise_on(hops, spots);
+        } else {
+            self.refused(peer, reason, spots);
+        }
+        true
     }
 
     pub(crate) fn refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
@@ -250,7 +280,7 @@ impl Tree {
         attempt.attaching = true;
         let to = attempt.to.node;
         // A leaving parent does not feed for long.
-        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some());
+        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some() && !parent.stays);
         let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
         self.timers.set(Timer::Call, self.now + limit);
         self.send(to, TreeMessage::Attach { role: Role::Child, advertised, summary });
@@ -278,6 +308,9 @@ impl Tree {
             return self.end_attempt(true);
         }
         if let Some(attempt) = self.attempt.take() {
+            if attempt.voluntary {
+                self.rose_at = Some(self.now);
+            }
             self.take_parent(attempt.to, down, false);
         }
     }

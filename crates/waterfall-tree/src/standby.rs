@@ -1,5 +1,7 @@
 //! The standby, once it is there: what it tells, and whether it is still the right one.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, Mark, NodeId};
 
 use crate::config::{STANDBY_RETRY, STANDBY_STARVING_LIMIT};
@@ -18,6 +20,7 @@ impl Standby {
             silent: false,
             stand: down.stand,
             resume: Resume::Idle,
+            round_trip: Duration::ZERO,
             declined_at: None,
             unfit_since: None,
         }
@@ -33,6 +36,7 @@ impl Standby {
             silent: false,
             stand: Vec::new(),
             resume: Resume::Idle,
+            round_trip: Duration::ZERO,
             declined_at: None,
             unfit_since: None,
         }
@@ -108,7 +112,7 @@ impl Tree {
     pub(crate) fn drop_standby(&mut self, hang_up: bool) {
         let Some(standby) = self.standby.take() else { return };
         let peer = standby.id();
-        if standby.resume == Resume::Asked {
+        if standby.resume != Resume::Idle {
             self.feed(peer, false);
             self.timers.clear(Timer::Resume);
             self.timers.clear(Timer::Grace);
@@ -142,7 +146,7 @@ impl Tree {
             self.parent_silent();
         } else if let Some(standby) = self.standby.as_mut().filter(|standby| standby.id() == peer) {
             standby.silent = true;
-            if standby.resume == Resume::Asked {
+            if standby.resume != Resume::Idle {
                 // Dead as well. There is no time to wait and see.
                 self.drop_standby(true);
             } else {

@@ -4,7 +4,7 @@ use waterfall_wire::{Climber, Contact, MAX_FAN_OUT, MAX_SPOTS, NodeId, Spot, Sum
 
 use crate::balance::strength;
 use crate::config::SIZE_INTERVAL;
-use crate::neighbour::{Child, WardStage};
+use crate::neighbour::{Child, Told, WardStage};
 use crate::placement::nearest;
 use crate::plan::beginning;
 use crate::timer::Timer;
@@ -47,6 +47,8 @@ pub(crate) fn digests(summary: &Summary) -> (u64, u64) {
         digest.contact(&place.contact);
     }
     digest.add(u64::from(summary.height));
+    // Asking one that has moved on to rise is of no use.
+    digest.add(summary.climber.as_ref().map_or(0, |climber| beginning(&climber.contact.node)));
     let urgent = digest.0;
     digest.add(u64::from(summary.size));
     digest.add(u64::from(summary.open));
@@ -82,17 +84,41 @@ impl Tree {
         }
         let mut spots: Vec<Spot> = own.into_iter().chain(others).collect();
         spots.sort_by_key(|spot| spot.free == 0);
+        let mut spots = self.or_elsewhere(spots);
         spots.truncate(MAX_SPOTS);
         spots
+    }
+
+    /// Where there is no room below, what is known of the rest of the room: a caller must not come
+    /// to a dead end. The parent knows more than we do.
+    pub(crate) fn or_elsewhere(&self, mut spots: Vec<Spot>) -> Vec<Spot> {
+        let Some(parent) = self.parent.as_ref().filter(|parent| parent.has_route()) else { return spots };
+        if !self.is_serving() || spots.iter().any(|spot| spot.free > 0) {
+            return spots;
+        }
+        let told = parent.outside.iter().chain(&parent.beside);
+        let told = told.filter(|spot| spot.free > 0 && spot.contact.node != parent.id());
+        let above = Spot { free: 1, ..parent.as_spot() };
+        let mut list = nearest(told.cloned());
+        list.truncate(GATEWAYS);
+        list.push(above);
+        spots.retain(|spot| !list.iter().any(|known| known.contact.node == spot.contact.node));
+        list.append(&mut spots);
+        list.truncate(MAX_SPOTS);
+        list
     }
 
     /// Where listed spots are few against a crowd, callers are sent down the tree in proportion to
     /// the open places below, and find at each step who knows better where these are.
     pub(crate) fn with_gateways(&mut self, mut spots: Vec<Spot>) -> Vec<Spot> {
+        let below = self.own_depth().saturating_add(1);
+        if self.ledger.is_crowded() {
+            // What is known of places further down is a second old for each level: taken by now.
+            spots.retain(|spot| spot.depth <= below);
+        }
         if spots.first().is_some_and(|spot| spot.free > 0) || !self.is_serving() {
             return spots;
         }
-        let below = self.own_depth().saturating_add(1);
         let open = self.attached().filter(|(_, child)| child.is_settled() && child.summary.open > 0);
         let mut open: Vec<(u32, Spot)> = open
             .map(|(node, child)| {
@@ -176,18 +202,22 @@ impl Tree {
         if self.places() == 0 {
             return 0;
         }
-        strength(self.proven_children(), self.now.since(self.joined_at))
+        strength(self.proven, self.free(), self.now.since(self.joined_at))
     }
 
-    /// The strongest child whose contact is known, for our parent to take nearer the root.
+    /// The strongest below us, for those above us to take nearer the root.
     fn climber(&self) -> Option<Climber> {
-        let settled = self.attached().filter(|(_, child)| child.is_settled() && child.summary.strength > 0);
-        let best = settled.max_by_key(|(_, child)| (child.summary.strength, child.summary.size));
-        best.map(|(node, child)| Climber {
-            contact: child.contact(node),
-            strength: child.summary.strength,
-            size: child.summary.size,
-        })
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        let candidates = settled.flat_map(|(node, child)| {
+            let Summary { strength, size, climber, .. } = &child.summary;
+            let own = (*strength > 0).then_some((*strength, *size, node, child));
+            own.into_iter().chain(climber.iter().map(move |c| (c.strength, c.size, &c.contact.node, child)))
+        });
+        let rank = |(strength, size, node, _): &(u16, u32, &NodeId, &Child)| (*strength, size.max(&1).ilog2(), **node);
+        let (strength, size, node, child) = candidates.max_by_key(rank)?;
+        let told = child.summary.climber.as_ref().filter(|climber| climber.contact.node == *node);
+        let contact = told.map_or_else(|| child.contact(node), |climber| climber.contact.clone());
+        Some(Climber { contact, strength, size })
     }
 
     /// Tells children and wards where we are and whether we are fed, as far as that is news.
@@ -227,7 +257,7 @@ impl Tree {
         let place = self.place;
         self.best_told = Some(down.mark);
         if let Some(child) = self.children.get_mut(&node) {
-            child.told = crate::neighbour::Told { place, starving: down.starving, plan: crate::plan::ids(&down) };
+            child.told = Told::new(place, &down);
         }
         self.send(node, TreeMessage::Down(down));
     }

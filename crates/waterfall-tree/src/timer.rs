@@ -49,6 +49,8 @@ pub(crate) enum Timer {
     Recruit,
     /// The call to a standby has taken too long.
     RecruitCall,
+    /// After a loss brought us further from the root: a place as near as before is to be tried.
+    Regain,
     /// The shape of the tree below is to be looked at.
     Balance,
     /// A spot has been held for this caller for long enough.

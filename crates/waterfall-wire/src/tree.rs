@@ -45,7 +45,7 @@ pub struct Spot {
     pub proven: u8,
 }
 
-/// A child that its grandparent may take nearer the root.
+/// A descendant that someone above it may take nearer the root.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Climber {
     /// Who.
@@ -81,7 +81,7 @@ pub struct Summary {
     /// loss and with its age. 0: it serves nobody and never will.
     #[n(5)]
     pub strength: u16,
-    /// The strongest of the child's own children.
+    /// The strongest below the child.
     #[n(6)]
     pub climber: Option<Climber>,
 }
@@ -196,12 +196,20 @@ pub enum TreeMessage {
     /// Parent to child: there is room nearer the root.
     #[n(10)]
     Rise {
-        /// For whom: the child, or one of its children. None: for the deepest below.
+        /// For whom: the child, or someone below it. None: for the deepest below.
         #[n(0)]
         node: Option<NodeId>,
         /// Where.
         #[n(1)]
         to: Spot,
+    },
+    /// Parent to child: I have one child too many, and it is you; move to one of these. I forward
+    /// until you have.
+    #[n(11)]
+    Move {
+        /// Where to go; at most [`MAX_SPOTS`].
+        #[n(0)]
+        spots: Vec<Spot>,
     },
 }
 
@@ -266,7 +274,7 @@ impl Wire for TreeMessage {
         match self {
             Self::Attach { summary, .. } | Self::Summary(summary) => summary.check(),
             Self::Attached(down) | Self::Down(down) => down.check::<Self>(),
-            Self::Refused { spots, .. } | Self::Leaving { spots } => check_spots::<Self>(spots),
+            Self::Refused { spots, .. } | Self::Leaving { spots } | Self::Move { spots } => check_spots::<Self>(spots),
             Self::Rise { to, .. } => check_spots::<Self>(std::slice::from_ref(to)),
             Self::Mark(_) | Self::Detach | Self::Count(_) | Self::Starving => Ok(()),
         }

@@ -120,8 +120,10 @@ impl Router {
             | engine::Event::LinkDown { link, .. }
             | engine::Event::Message { link, .. }
             | engine::Event::Silent { link, .. }
-            | engine::Event::Heard { link, .. } => GroupId(link.0 >> 32),
-            engine::Event::KeyFrameWanted { group, .. } => *group,
+            | engine::Event::Heard { link, .. }
+            | engine::Event::Withheld { link, .. }
+            | engine::Event::QueueOverflow { link, .. } => GroupId(link.0 >> 32),
+            engine::Event::KeyFrameWanted { group, .. } | engine::Event::Switched { group, .. } => *group,
             _ => return,
         };
         if let Some(inbox) = self.inbox_of(|_| Some(group)) {

@@ -56,8 +56,8 @@ impl SignalPath {
         let seconds = Duration::from_secs;
         match self {
             Self::Direct => config,
-            Self::Auto => config.call_timeout(seconds(8)).lease(seconds(8)),
-            Self::Letter => config.call_timeout(seconds(40)).lease(seconds(12)),
+            Self::Auto => config.call_timeout(seconds(8)).answer_patience(seconds(1)).lease(seconds(8)),
+            Self::Letter => config.call_timeout(seconds(40)).answer_patience(seconds(5)).lease(seconds(12)),
         }
     }
 }

@@ -66,8 +66,8 @@ impl Config {
     }
 
     /// How long nothing may come over a tree edge that does not feed this node before
-    /// [`Event::Silent`](super::Event::Silent); by default 500 ms, and never less than three intervals of the
-    /// other end's fillers. Less makes it cry wolf, more keeps the spots of children that are gone.
+    /// [`Event::Silent`](super::Event::Silent); by default 500 ms, and not less than three intervals of the
+    /// other end's fillers, up to 3.5 s. Less makes it cry wolf, more keeps the spots of children that are gone.
     pub fn silence(mut self, threshold: Duration) -> Self {
         self.silence = threshold;
         self
@@ -84,8 +84,9 @@ impl Config {
     }
 
     /// How long an edge may be idle before it says so; by default 20 ms, towards the end that feeds this
-    /// node five times that. The other end is told, and waits for three of them at least. More finds dead
-    /// relays later; less costs processor time on every idle edge.
+    /// node five times that; at most a second. The other end is told, and waits for three of them unless that is
+    /// more than its own upper bound. More finds dead relays later, and above 160 ms makes others cry wolf; less
+    /// costs processor time on every idle edge (3 ms a second at 20 ms, both ends together).
     pub fn filler(mut self, interval: Duration) -> Self {
         self.filler = interval.clamp(Duration::from_millis(1), Duration::from_secs(1));
         self

@@ -140,4 +140,7 @@ pub struct TrackStats {
     pub ring_bytes: u64,
     /// Bytes per second over the last second.
     pub rate: u64,
+    /// The longest time between two new packets in the last ten to twenty seconds, the present one included: what
+    /// a change of parent anywhere above cost this node, if the speaker never paused.
+    pub longest_pause: Duration,
 }

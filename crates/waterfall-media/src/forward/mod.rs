@@ -5,6 +5,7 @@
 mod dedupe;
 pub mod identity;
 mod parked;
+mod pauses;
 mod ring;
 mod switch;
 mod track;

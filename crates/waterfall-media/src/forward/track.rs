@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::dedupe::{Dedupe, Verdict};
 use super::identity::Head;
+use super::pauses::Pauses;
 use super::ring::{Ring, RingLimits};
 use super::{Kind, LinkId, Packet, TrackConfig};
 
@@ -30,6 +31,7 @@ pub(crate) struct Track {
     pub(crate) config: TrackConfig,
     pub(crate) ring: Ring,
     pub(crate) meter: Meter,
+    pub(crate) pauses: Pauses,
     /// Whoever sent the last first copy.
     pub(crate) source: Option<Source>,
     /// The highest counter that a neighbour has announced.
@@ -46,6 +48,7 @@ impl Track {
             config,
             ring: Ring::new(limits),
             meter: Meter::new(),
+            pauses: Pauses::default(),
             source: None,
             announced: None,
             torn: None,
@@ -63,6 +66,7 @@ impl Track {
         let verdict = self.dedupe.accept(head.ctr, now);
         if verdict == Verdict::First {
             self.meter.add(packet.payload.len(), now);
+            self.pauses.packet(now);
             self.source = Some(packet.from.map_or(Source::Local, Source::Link));
             self.ring.push(packet.clone(), head, order, now);
         }

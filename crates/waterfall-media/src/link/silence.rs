@@ -124,7 +124,7 @@ impl Hearing {
             Watch::Loosely(threshold) => threshold,
             Watch::Closely { filler } => {
                 let tolerable = self.longest_of_late(now).mul_f64(MARGIN) + filler;
-                tolerable.clamp(self.least, self.most).max(filler * FILLERS)
+                tolerable.max(filler * FILLERS).clamp(self.least, self.most)
             }
         }
     }
@@ -195,6 +195,16 @@ mod tests {
         assert!(hearing.falls_silent(now + ms(60)));
         assert!(!hearing.falls_silent(now + ms(61)), "told once");
         assert_eq!(hearing.due(now + ms(61)), None);
+    }
+
+    #[test]
+    fn rare_fillers_are_borne_up_to_the_bound() {
+        let now = Instant::now();
+        let mut hearing = Hearing::new(BOUNDS, now);
+        hearing.watch(Watch::Closely { filler: ms(100) }, now);
+        assert_eq!(hearing.threshold(now), ms(300));
+        hearing.watch(Watch::Closely { filler: Duration::from_secs(65) }, now);
+        assert_eq!(hearing.threshold(now), BOUNDS.1, "whatever the other end says");
     }
 
     #[test]

@@ -15,8 +15,6 @@ use crate::forward::Group;
 const STANDBY_SILENCE: Duration = Duration::from_millis(3_500);
 /// Fillers to the end that feeds this node are so much rarer: only what flows down is in a hurry.
 const UPWARD: u32 = 5;
-/// The longest interval of fillers that a closely watched end is granted.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 /// A link that is never idle still says where each of its slots stands.
 const BUSY_FILLER: Duration = Duration::from_millis(500);
 /// An edge whose other end says nothing about what it has is taken for a new viewer after this.
@@ -146,10 +144,10 @@ impl Link {
 
     /// Works out anew what is to be expected of the other end.
     pub(super) fn expect(&mut self, now: Instant) {
-        let filler = self.remote_interval.min(LONGEST_INTERVAL);
+        let filler = self.remote_interval;
         let watch = match (self.edge && self.remote_edge, self.feeder) {
             (true, true) => Watch::Closely { filler },
-            (true, false) => Watch::Loosely(self.config.silence.max(3 * filler)),
+            (true, false) => Watch::Loosely((3 * filler).min(STANDBY_SILENCE).max(self.config.silence)),
             (false, _) => Watch::Loosely(STANDBY_SILENCE),
         };
         self.hearing.watch(watch, now);

@@ -21,6 +21,8 @@ pub(crate) struct Watch {
     pub(crate) first: u64,
     /// When an ancestor was lost whose loss has not shown yet; `u64::MAX` if none.
     pub(crate) exposed: u64,
+    /// It was the parent itself.
+    pub(crate) orphaned: bool,
 }
 
 /// Something that a viewer noticed.
@@ -51,12 +53,14 @@ pub(crate) enum Notice {
         from: u64,
         /// When the next came; the normal distance where there was no interruption.
         to: u64,
+        /// The ancestor was the parent.
+        orphan: bool,
     },
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { seen: 0, dry_since: u64::MAX, last_packet: 0, first: u64::MAX, exposed: u64::MAX }
+        Self { seen: 0, dry_since: u64::MAX, last_packet: 0, first: u64::MAX, exposed: u64::MAX, orphaned: false }
     }
 }
 
@@ -79,7 +83,7 @@ impl Watch {
         self.seen = now + 1;
         let unharmed = self.exposed != u64::MAX && self.dry_since == u64::MAX && now >= self.exposed + UNHARMED_AFTER;
         if unharmed {
-            notice(Notice::Survived { from: self.exposed, to: self.exposed + PACKET });
+            notice(Notice::Survived { from: self.exposed, to: self.exposed + PACKET, orphan: self.orphaned });
             self.exposed = u64::MAX;
         }
     }
@@ -114,7 +118,7 @@ impl Watch {
     fn over(&mut self, to: u64, notice: &mut impl FnMut(Notice)) {
         notice(Notice::Gap { from: self.last_packet, to });
         if self.exposed != u64::MAX && to >= self.exposed {
-            notice(Notice::Survived { from: self.last_packet, to });
+            notice(Notice::Survived { from: self.last_packet, to, orphan: self.orphaned });
             self.exposed = u64::MAX;
         }
         self.dry_since = u64::MAX;
@@ -126,7 +130,7 @@ impl Watch {
         if dry {
             self.over(now, &mut notice);
         } else if self.exposed != u64::MAX {
-            notice(Notice::Survived { from: self.exposed, to: self.exposed + PACKET });
+            notice(Notice::Survived { from: self.exposed, to: self.exposed + PACKET, orphan: self.orphaned });
             self.exposed = u64::MAX;
         }
         dry
@@ -170,7 +174,7 @@ mod tests {
         ];
         let gap = Notice::Gap { from: 1_100 * MS, to: 1_207_500 };
         assert_eq!(seen(&pieces, u64::MAX), [Notice::Began { at: 100 * MS }, gap]);
-        let survived = Notice::Survived { from: 1_100 * MS, to: 1_207_500 };
+        let survived = Notice::Survived { from: 1_100 * MS, to: 1_207_500, orphan: false };
         assert_eq!(seen(&pieces, 1_050 * MS), [Notice::Began { at: 100 * MS }, gap, survived]);
     }
 
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn who_loses_an_ancestor_and_notices_nothing_counts_too() {
         let pieces = [Piece { at: 0, value: 0, slope: 1 }];
-        let survived = Notice::Survived { from: 500 * MS, to: 510 * MS };
+        let survived = Notice::Survived { from: 500 * MS, to: 510 * MS, orphan: false };
         assert_eq!(seen(&pieces, 500 * MS), [Notice::Began { at: 0 }, survived]);
     }
 

@@ -6,11 +6,11 @@ use crate::usage::Usage;
 use crate::world::World;
 
 const MS: f64 = 1e-3;
-/// Fillers of the media engine: 3 bytes and 15 for each slot in use (sound and picture); on a busy edge each fifth
-/// interval of 20 ms down, each interval up where nothing else goes; on standby links one a second each way.
-const DOWN: (f64, f64) = (33.0, 10.0);
-const UP: (f64, f64) = (3.0, 50.0);
-const STANDBY: (f64, f64) = (18.0, 2.0);
+/// Fillers of the media engine: 5 bytes, and 15 for each slot in use (sound and picture); two a second down an edge that is
+/// busy, ten a second up where nothing else goes; on standby links one a second each way.
+const DOWN: (f64, f64) = (35.0, 2.0);
+const UP: (f64, f64) = (5.0, 10.0);
+const STANDBY: (f64, f64) = (5.0, 2.0);
 /// Gossip keeps 6 neighbours and tells them of itself once a second in about 60 bytes.
 const GOSSIP_BITS: f64 = 6.0 * 60.0 * 8.0;
 
@@ -69,6 +69,7 @@ fn viewing(world: &World) -> Viewing {
     let hours = presence as f64 / 3.6e9;
     Viewing {
         gap_per_lost_ancestor_ms: tally.survived.percentiles(MS),
+        gap_of_orphans_ms: tally.orphans.percentiles(MS),
         gaps_ms: tally.gaps.percentiles(MS),
         gaps_excused: tally.excused,
         frames_lost: tally.lost_frames,

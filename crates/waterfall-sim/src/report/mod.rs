@@ -69,6 +69,8 @@ pub struct Viewing {
     /// For each time that someone lost an ancestor without a word: from the last packet before to the first new one
     /// after, in milliseconds. Where nothing was interrupted it is the distance of two packets.
     pub gap_per_lost_ancestor_ms: Percentiles,
+    /// The same for those only whose parent itself was lost.
+    pub gap_of_orphans_ms: Percentiles,
     /// Every interruption of more than three packets, whatever the reason.
     pub gaps_ms: Percentiles,
     /// Of these, how many count only from when there was a way to the speaker again.

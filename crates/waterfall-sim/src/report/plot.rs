@@ -20,13 +20,15 @@ pub enum PlotError {
 }
 
 const SIZE: (u32, u32) = (760, 440);
-const COLOURS: [RGBColor; 6] = [
+const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 90, 180),
     RGBColor(200, 80, 0),
     RGBColor(0, 130, 80),
     RGBColor(150, 30, 120),
     RGBColor(110, 110, 110),
     RGBColor(180, 150, 0),
+    RGBColor(0, 160, 190),
+    RGBColor(120, 70, 20),
 ];
 
 /// One line of a plot.
@@ -40,6 +42,7 @@ struct Axes {
     x: &'static str,
     y: &'static str,
     log_x: bool,
+    legend: SeriesLabelPosition,
 }
 
 /// Draws what these reports show into a folder, which is made if it is not there; returns the files.
@@ -71,7 +74,14 @@ pub fn plots(reports: &[Report], folder: &Path) -> Result<Vec<PathBuf>, PlotErro
 type View = (&'static str, Axes, fn(&Report) -> Vec<(f64, f64)>);
 
 fn views(name: &str) -> [View; 3] {
-    let axes = |title: &str, x, y, log_x| Axes { title: format!("{name}: {title}"), x, y, log_x };
+    let axes = |title: &str, x, y, log_x| Axes {
+        title: format!("{name}: {title}"),
+        x,
+        y,
+        log_x,
+        // Curves of shares begin at the bottom and end at the top.
+        legend: if log_x { SeriesLabelPosition::UpperLeft } else { SeriesLabelPosition::LowerRight },
+    };
     [
         ("gaps", axes("gap per lost ancestor", "ms", "share no longer", true), |report| {
             report.gap_curve.iter().map(|(ms, share)| (ms.max(1.0), *share)).collect()
@@ -106,7 +116,7 @@ fn traffic_by_size(name: &str, reports: &[&Report], folder: &Path) -> Result<Opt
         return Ok(None);
     }
     let title = format!("{name}: control traffic of one participant");
-    let axes = Axes { title, x: "participants", y: "kbit/s", log_x: true };
+    let axes = Axes { title, x: "participants", y: "kbit/s", log_x: true, legend: SeriesLabelPosition::MiddleLeft };
     draw(folder.join(format!("{name}-traffic.svg")), &axes, &lines).map(Some)
 }
 
@@ -131,18 +141,36 @@ fn chart(
     builder.caption(&axes.title, ("sans-serif", 18)).margin(12).x_label_area_size(36).y_label_area_size(48);
     if axes.log_x {
         let mut chart = builder.build_cartesian_2d((low..high).log_scale(), 0.0..top)?;
-        chart.configure_mesh().x_desc(axes.x).y_desc(axes.y).light_line_style(WHITE).draw()?;
-        add(&mut chart, lines)
+        chart
+            .configure_mesh()
+            .x_desc(axes.x)
+            .y_desc(axes.y)
+            .x_label_formatter(&plain)
+            .light_line_style(WHITE)
+            .draw()?;
+        add(&mut chart, lines, &axes.legend)
     } else {
         let mut chart = builder.build_cartesian_2d(low..high, 0.0..top)?;
-        chart.configure_mesh().x_desc(axes.x).y_desc(axes.y).light_line_style(WHITE).draw()?;
-        add(&mut chart, lines)
+        chart
+            .configure_mesh()
+            .x_desc(axes.x)
+            .y_desc(axes.y)
+            .x_label_formatter(&plain)
+            .light_line_style(WHITE)
+            .draw()?;
+        add(&mut chart, lines, &axes.legend)
     }
+}
+
+/// Without a point where there is nothing behind it.
+fn plain(value: &f64) -> String {
+    format!("{value}")
 }
 
 fn add<'a, X>(
     chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, plotters::coord::types::RangedCoordf64>>,
     lines: &[Line],
+    legend: &SeriesLabelPosition,
 ) -> Result<(), Box<dyn std::error::Error>>
 where
     X: Ranged<ValueType = f64>,
@@ -158,7 +186,7 @@ where
         .configure_series_labels()
         .border_style(BLACK.mix(0.3))
         .background_style(WHITE.mix(0.8))
-        .position(SeriesLabelPosition::LowerRight)
+        .position(legend.clone())
         .draw()?;
     Ok(())
 }

@@ -23,6 +23,7 @@ impl fmt::Display for Report {
         row("join → first packet, ms", figures(&joins.first_packet_ms))?;
         row("calls per join", figures(&joins.calls))?;
         row("gap per lost ancestor, ms", figures(&viewing.gap_per_lost_ancestor_ms))?;
+        row("the same, parent lost, ms", figures(&viewing.gap_of_orphans_ms))?;
         row("every gap, ms", figures(&viewing.gaps_ms))?;
         row("frames lost", format!("{} in {} losses", viewing.frames_lost, viewing.losses))?;
         row("moves per participant and hour", format!("{:.2}", viewing.moves_per_participant_hour))?;

@@ -1,7 +1,7 @@
 //! What must always hold.
 
 use super::World;
-use super::link::CALLER;
+use super::link::{CALLEE, CALLER};
 
 /// Failures kept in words; the rest is only counted.
 const KEPT: usize = 20;
@@ -33,8 +33,19 @@ impl World {
     pub(crate) fn check_degree(&mut self, node: u32) {
         let relay = &self.nodes[node as usize];
         let allowed = u32::from(relay.person.fan_out) + self.options.over_fan_out;
-        if relay.children > allowed {
-            let (children, fan_out) = (relay.children, relay.person.fan_out);
+        if relay.children <= allowed {
+            return;
+        }
+        // Those that have gone, which it cannot know yet, or that nothing reaches, are no load.
+        let lives = |slot: u32| {
+            let link = self.links.get(slot)?;
+            let child = &self.nodes[link.ends[CALLER] as usize];
+            let reached = link.open[CALLER] && !link.cut && child.is_running();
+            Some(link.ends[CALLEE] == node && link.feeding[CALLEE] && reached)
+        };
+        let children = relay.links.iter().filter(|(_, slot)| lives(*slot) == Some(true)).count() as u32;
+        if children > allowed {
+            let fan_out = relay.person.fan_out;
             self.violated(node, &format!("has {children} children, its fan-out is {fan_out}"));
         }
     }

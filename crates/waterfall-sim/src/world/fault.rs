@@ -6,17 +6,8 @@ use super::link::{CALLEE, CALLER, LinkRef};
 use super::{Event, Life, World};
 use crate::ident;
 use crate::media::{Timeline, timeline::Piece};
-use crate::noise;
 use crate::scenario::{Fault, Pick};
 
-/// A relay with media sends something at least so often on an edge; with fillers at 20 ms and a packet each 10 ms it
-/// is the latter.
-const EDGE_INTERVAL: u64 = crate::media::PACKET;
-/// Fillers on other links, and the silence that is noticed there, as in the media engine.
-const STANDBY_FILLER: u64 = 1_000_000;
-const STANDBY_SILENCE: u64 = 3_000_000;
-/// A link on which nothing came for so long is closed, as in the media engine.
-const DEAD: u64 = 15_000_000;
 /// Data channels that were cut off send again after up to so long (SCTP's timer backs off).
 const RETRANSMIT: u64 = 1_000_000;
 /// Short outages of single links are exponential with this mean: a radio that stalls.
@@ -167,81 +158,6 @@ impl World {
         self.bury(node, Life::Left);
     }
 
-    /// From now on nothing comes from this end of a link: when will the other notice?
-    fn fall_silent(&mut self, at: LinkRef, quiet: u32) {
-        let Some(link) = self.link(at).filter(|link| link.up) else { return };
-        let end = 1 - link.end(quiet);
-        let (strict, delay) = (link.is_edge(), link.delay);
-        let chance = noise::of(self.options.seed ^ 0x511e, u64::from(at.serial), self.now);
-        let (interval, threshold) = if strict {
-            let (least, spread) = self.options.strategy.detection();
-            let adapted = noise::mix(u64::from(at.serial)) % (spread + 1);
-            (EDGE_INTERVAL, least + adapted)
-        } else {
-            (STANDBY_FILLER, STANDBY_SILENCE)
-        };
-        let last_heard = self.now.saturating_sub(chance % interval) + delay;
-        let noticed = (last_heard + threshold).max(self.now);
-        self.queue.push(noticed, Event::Silent { link: at, end: end as u8 });
-        self.queue.push(last_heard + DEAD, Event::Dead { link: at, end: end as u8 });
-    }
-
-    /// A link that was idle is used from now on: that nothing comes is noticed soon, but not before an answer could
-    /// have come.
-    pub(crate) fn hurry(&mut self, at: LinkRef, end: usize) {
-        let Some(link) = self.link(at).filter(|link| link.up && !link.silent[end]) else { return };
-        let (least, spread) = self.options.strategy.detection();
-        let noticed = self.now + 2 * link.delay + least + noise::mix(u64::from(at.serial)) % (spread + 1);
-        if self.is_quiet(at, end as u8) {
-            self.queue.push(noticed, Event::Silent { link: at, end: end as u8 });
-        }
-    }
-
-    fn is_quiet(&self, at: LinkRef, end: u8) -> bool {
-        self.link(at).is_some_and(|link| {
-            let other = &self.nodes[link.ends[1 - usize::from(end)] as usize];
-            link.open[usize::from(end)] && (link.cut || !link.open[1 - usize::from(end)] || !other.is_running())
-        })
-    }
-
-    pub(crate) fn silent(&mut self, at: LinkRef, end: u8) {
-        if !self.is_quiet(at, end) {
-            return;
-        }
-        let Some(link) = self.link_mut(at).filter(|link| link.up && !link.silent[usize::from(end)]) else { return };
-        link.silent[usize::from(end)] = true;
-        let (node, peer) = (link.ends[usize::from(end)], link.ends[1 - usize::from(end)]);
-        if !self.hold_if_frozen(node, Event::Silent { link: at, end }) {
-            self.input(node, Input::Silent { peer: ident::id(peer) });
-        }
-    }
-
-    pub(crate) fn dead(&mut self, at: LinkRef, end: u8) {
-        let Some(link) = self.link(at).filter(|link| link.silent[usize::from(end)]) else { return };
-        let (node, peer) = (link.ends[usize::from(end)], link.ends[1 - usize::from(end)]);
-        if self.is_quiet(at, end) && self.nodes[node as usize].is_running() {
-            self.close_end(at, node);
-            self.input(node, Input::LinkDown { peer: ident::id(peer) });
-        }
-    }
-
-    pub(crate) fn heard(&mut self, at: LinkRef, end: u8) {
-        let end = usize::from(end);
-        let Some(link) = self.link_mut(at).filter(|link| link.silent[end] && link.open[end]) else { return };
-        link.silent[end] = false;
-        let (node, peer) = (link.ends[end], link.ends[1 - end]);
-        if !self.hold_if_frozen(node, Event::Heard { link: at, end: end as u8 }) {
-            self.input(node, Input::Heard { peer: ident::id(peer) });
-        }
-    }
-
-    /// The other end of a link speaks again.
-    fn speak_again(&mut self, at: LinkRef, speaker: u32) {
-        let Some(link) = self.link(at).filter(|link| link.up) else { return };
-        let (end, delay) = (1 - link.end(speaker), link.delay);
-        self.queue.push(self.now + delay, Event::Heard { link: at, end: end as u8 });
-    }
-
     fn freeze(&mut self, node: u32, micros: u64) {
         self.expose_below(node);
         self.stop_line(node);
@@ -293,7 +209,7 @@ impl World {
 
     /// A participant and all below it have lost their way.
     fn expose_from(&mut self, node: u32) {
-        if self.nodes[node as usize].expose(self.now) {
+        if self.nodes[node as usize].expose(self.now, true) {
             self.expose_below(node);
         }
     }

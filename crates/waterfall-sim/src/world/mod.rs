@@ -4,13 +4,15 @@ mod call;
 mod check;
 mod conduct;
 mod drive;
+mod event;
 mod fault;
 mod fetch;
 mod link;
+mod node;
 mod sample;
+mod silence;
 mod stream;
 
-use smallvec::SmallVec;
 use waterfall_tree::Timestamp;
 use waterfall_wire::{Contact, Spot};
 
@@ -18,7 +20,7 @@ use crate::configs::Configs;
 use crate::geography::Geography;
 use crate::ident;
 use crate::log::Log;
-use crate::media::{Timeline, Watch};
+use crate::media::Timeline;
 use crate::noise::Noise;
 use crate::options::Options;
 use crate::participant::{Birth, Participant};
@@ -30,118 +32,10 @@ use crate::tally::Tally;
 use crate::traffic::Traffic;
 
 use call::Call;
-use fetch::{Entrance, Search, SearchRef};
-pub(crate) use link::LinkRef;
+pub(crate) use event::Event;
+use fetch::{Entrance, Search};
 use link::{Link, Parcel};
-
-/// What can happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// The scenario's next step.
-    Step,
-    /// A participant's timer.
-    Wake(u32),
-    /// A message arrives.
-    Deliver(u32),
-    /// An offer arrives.
-    Ring(u32),
-    /// A refusal arrives.
-    Answered(u32),
-    /// The answer to an offer arrives.
-    Taken(LinkRef),
-    /// Nobody answered.
-    Failed { node: u32, peer: u32, link: LinkRef },
-    /// A link is set up.
-    Up(LinkRef),
-    /// An end of a link has heard nothing for too long.
-    Silent { link: LinkRef, end: u8 },
-    /// …and now for so long that it gives the link up.
-    Dead { link: LinkRef, end: u8 },
-    /// It hears something again.
-    Heard { link: LinkRef, end: u8 },
-    /// The entry record is there.
-    Found(SearchRef),
-    /// A question arrives at an entry participant.
-    Probe { search: SearchRef, entry: u32 },
-    /// Its answer arrives.
-    Probed { search: SearchRef, answer: u32 },
-    /// The root writes the entry record.
-    WriteEntry,
-    /// Others find it.
-    EntrySpread,
-    /// A session is over.
-    Depart(u32),
-    /// A viewer has noticed that its parent does not forward.
-    Withheld(LinkRef),
-    /// A relay has noticed that its upload does not carry a child.
-    Congested(LinkRef),
-    /// A process goes on.
-    Thaw(u32),
-    /// A link's outage is over.
-    Mend(LinkRef),
-    /// A link stalls.
-    Outage,
-    /// A partition is over.
-    Heal,
-    /// The root starts again.
-    RootReturns,
-    /// A look at the room as a whole.
-    Sample,
-}
-
-/// Where a participant is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
-    Present,
-    Dead,
-    Left,
-}
-
-/// One participant, with all that is around its state machine.
-#[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) who: Option<Participant>,
-    pub(crate) person: Person,
-    pub(crate) life: Life,
-    /// What waits for a process that stands still.
-    pub(crate) frozen: Option<Vec<Event>>,
-    /// Links by peer.
-    pub(crate) links: SmallVec<[(u32, u32); 6]>,
-    /// When its state machine wants to be woken, and when an event will do so.
-    pub(crate) wake: u64,
-    pub(crate) pending: u64,
-    pub(crate) joined: u64,
-    /// As it told the user.
-    pub(crate) parent: Option<u32>,
-    pub(crate) orphan: bool,
-    pub(crate) children: u32,
-    pub(crate) calls: u32,
-    /// Control messages since the last sample.
-    pub(crate) sent_bytes: u32,
-    /// Goes without a word when its session is over.
-    pub(crate) rude: bool,
-    pub(crate) line: Timeline,
-    pub(crate) watch: Watch,
-}
-
-impl Node {
-    pub(crate) fn is_present(&self) -> bool {
-        self.life == Life::Present
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        self.is_present() && self.frozen.is_none()
-    }
-
-    /// It has lost an ancestor. False if that, or an earlier loss, was known.
-    pub(crate) fn expose(&mut self, now: u64) -> bool {
-        let news = self.is_present() && self.watch.exposed == u64::MAX && self.watch.first <= now;
-        if news {
-            self.watch.exposed = now;
-        }
-        news
-    }
-}
+pub(crate) use node::{Life, Node};
 
 /// A room and everything in it.
 pub(crate) struct World {
@@ -335,24 +229,7 @@ impl World {
 
     fn join(&mut self, person: Person) -> u32 {
         let node = self.nodes.len() as u32;
-        self.nodes.push(Node {
-            who: None,
-            person,
-            life: Life::Present,
-            frozen: None,
-            links: SmallVec::new(),
-            wake: u64::MAX,
-            pending: u64::MAX,
-            joined: self.now,
-            parent: None,
-            orphan: false,
-            children: 0,
-            calls: 0,
-            sent_bytes: 0,
-            rude: false,
-            line: Timeline::default(),
-            watch: Watch::default(),
-        });
+        self.nodes.push(Node::new(person, self.now));
         self.present += 1;
         self.give_birth(node);
         node

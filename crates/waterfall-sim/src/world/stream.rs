@@ -246,9 +246,9 @@ impl World {
             }
             Notice::Gap { .. } => {}
             Notice::Lost { packets, frames } => self.tally.lost(packets, frames),
-            Notice::Survived { from, to } => {
+            Notice::Survived { from, to, orphan } => {
                 let (from, _) = self.excused(from, to);
-                self.tally.survived(to - from);
+                self.tally.survived(to - from, orphan);
             }
         }
     }
@@ -274,7 +274,7 @@ impl World {
                 let child = link.ends[CALLER];
                 // Whether it has seen anything yet is known only after a look.
                 self.look(child);
-                let hit = feeds && self.nodes[child as usize].expose(now);
+                let hit = feeds && self.nodes[child as usize].expose(now, above == node);
                 if hit {
                     open.push(child);
                 }

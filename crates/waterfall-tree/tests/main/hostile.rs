@@ -65,6 +65,7 @@ fn every_message() -> Vec<TreeMessage> {
         TreeMessage::Detach,
         TreeMessage::Count(900),
         TreeMessage::Starving,
+        TreeMessage::Move { spots: vec![spot(9, 0, 64)] },
         TreeMessage::Rise { node: None, to: spot(9, 0, 1) },
     ]
 }
@@ -85,14 +86,14 @@ fn whoever_is_no_neighbour_changes_nothing() {
 #[test]
 fn a_child_cannot_speak_as_a_parent_nor_a_parent_as_a_child() {
     let mut tree = relay();
-    for message in [1, 4, 5, 9, 10].map(|n| every_message()[n].clone()) {
+    for message in [1, 4, 5, 9, 10, 11].map(|n| every_message()[n].clone()) {
         tree.handle(at(1), Input::Received { from: id(3), message });
     }
     for message in [0, 3, 7, 8].map(|n| every_message()[n].clone()) {
         tree.handle(at(1), Input::Received { from: id(1), message });
     }
     assert_eq!(outputs(&mut tree), []);
-    assert_eq!(tree.status().rejected, 9);
+    assert_eq!(tree.status().rejected, 10);
 }
 
 #[test]
@@ -288,6 +289,7 @@ fn any_message() -> impl Strategy<Value = TreeMessage> {
         Just(TreeMessage::Detach),
         any_mark().prop_map(|mark| TreeMessage::Count(mark.counter)),
         Just(TreeMessage::Starving),
+        any_spots().prop_map(|spots| TreeMessage::Move { spots }),
         (prop::option::of(any_node()), any_spots())
             .prop_filter_map("no spot", |(node, to)| Some(TreeMessage::Rise { node, to: to.into_iter().next()? })),
     ]

@@ -2,10 +2,14 @@
 //! followed by a check of what must always hold.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod balance;
+mod failover;
 mod hostile;
 mod join;
 mod leave;
+mod liars;
 mod random;
 mod relay_loss;
 mod root_loss;
+mod successor;
 mod world;

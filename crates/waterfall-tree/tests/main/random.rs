@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use waterfall_tree::Input;
 
-use crate::world::{Faults, World, cases};
+use crate::world::{Faults, World, cases, id, index};
 
 #[derive(Debug, Clone)]
 enum Operation {
@@ -12,6 +12,11 @@ enum Operation {
     Leave { which: usize },
     CutFromParent { which: usize },
     MendAll,
+    CutFromStandby { which: usize },
+    Freeze { which: usize },
+    ThawAll,
+    Withheld { which: usize },
+    Congested { which: usize },
     RootVanishes,
     RootReturns,
     Wait { millis: u64 },
@@ -23,6 +28,11 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         3 => any::<usize>().prop_map(|which| Operation::Kill { which }),
         3 => any::<usize>().prop_map(|which| Operation::Leave { which }),
         2 => any::<usize>().prop_map(|which| Operation::CutFromParent { which }),
+        2 => any::<usize>().prop_map(|which| Operation::CutFromStandby { which }),
+        2 => any::<usize>().prop_map(|which| Operation::Freeze { which }),
+        1 => Just(Operation::ThawAll),
+        1 => any::<usize>().prop_map(|which| Operation::Withheld { which }),
+        1 => any::<usize>().prop_map(|which| Operation::Congested { which }),
         1 => Just(Operation::MendAll),
         1 => Just(Operation::RootVanishes),
         1 => Just(Operation::RootReturns),
@@ -60,6 +70,34 @@ impl Room {
                     self.cuts.push((parent, at));
                 }
             }
+            Operation::CutFromStandby { which } => {
+                let standby = |at: usize| self.world.status(at).standby.as_ref().map(index);
+                if let Some((at, standby)) = pick(which).and_then(|at| Some((at, standby(at)?))) {
+                    self.world.cut(standby, at);
+                    self.cuts.push((standby, at));
+                }
+            }
+            Operation::Freeze { which } => {
+                if let Some(at) = pick(which) {
+                    self.world.freeze(at);
+                }
+            }
+            Operation::ThawAll => {
+                for at in viewers {
+                    self.world.thaw(at);
+                }
+            }
+            Operation::Withheld { which } => {
+                if let Some((at, parent)) = pick(which).and_then(|at| Some((at, self.world.parent(at)?))) {
+                    self.world.input(at, Input::Withheld { peer: id(parent) });
+                }
+            }
+            Operation::Congested { which } => {
+                let child = |at: usize| self.world.status(at).children.first().map(|child| child.node);
+                if let Some((at, peer)) = pick(which).and_then(|at| Some((at, child(at)?))) {
+                    self.world.input(at, Input::Congested { peer });
+                }
+            }
             Operation::MendAll => {
                 for (a, b) in std::mem::take(&mut self.cuts) {
                     self.world.mend(a, b);
@@ -93,6 +131,7 @@ fn run(seed: u64, faults: Faults, operations: &[Operation]) {
         room.perform(operation);
     }
     room.perform(&Operation::MendAll);
+    room.perform(&Operation::ThawAll);
     room.perform(&Operation::RootReturns);
     room.world.faults = Faults::default();
     // A room of leaves alone has no place for all: let there be some relays.
@@ -101,7 +140,9 @@ fn run(seed: u64, faults: Faults, operations: &[Operation]) {
     }
     room.world.until("everyone is connected after the last fault", 60_000, World::is_connected);
     room.world.run(20_000);
-    assert!(room.world.is_connected());
+    // Who was one too many for too long is cut, and moves to its standby.
+    room.world.until("everyone is still connected", 2_000, World::is_connected);
+    room.world.until("those who can have standbys", 150_000, World::most_have_standbys);
 }
 
 proptest! {

@@ -104,6 +104,7 @@ impl Describe for TreeMessage {
             Self::Detach => json!("Detach"),
             Self::Count(above) => json!({ "Count": above }),
             Self::Starving => json!("Starving"),
+            Self::Move { spots } => json!({ "Move": { "spots": spots.describe() } }),
             Self::Rise { node, to } => json!({ "Rise": { "node": node.describe(), "to": to.describe() } }),
         }
     }

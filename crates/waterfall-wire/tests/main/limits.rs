@@ -376,6 +376,7 @@ fn spots_keep_their_limits() {
     let generous = vec![Spot { contact: contact(1), depth: 1, free: MAX_FAN_OUT + 1, proven: 0 }];
     let expected = "a spot promises more than the largest fan-out";
     assert_eq!(refusal(TreeMessage::Rise { node: None, to: generous[0].clone() }), expected);
+    assert_eq!(refusal(TreeMessage::Move { spots: generous.clone() }), expected);
     assert_eq!(refusal(TreeMessage::Leaving { spots: generous }), expected);
     let boastful = Spot { contact: contact(1), depth: 1, free: 1, proven: 2 };
     assert_eq!(refusal(TreeMessage::Rise { node: None, to: boastful }), "a spot promises more than can be");

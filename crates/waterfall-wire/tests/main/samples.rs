@@ -346,6 +346,7 @@ fn tree_messages() -> Vec<Case> {
         plain("count", TreeMessage::Count(70_001)),
         plain("starving", TreeMessage::Starving),
         plain("rise of a grandchild", TreeMessage::Rise { node: Some(node(8)), to: spot(3) }),
+        plain("move", TreeMessage::Move { spots: vec![spot(3), spot(4)] }),
         plain("rise of the deepest", TreeMessage::Rise { node: None, to: spot(3) }),
     ]
 }

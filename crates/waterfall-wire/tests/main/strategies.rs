@@ -112,6 +112,7 @@ pub(crate) fn tree_message() -> impl Strategy<Value = TreeMessage> {
         Just(TreeMessage::Detach),
         any::<u64>().prop_map(TreeMessage::Count),
         Just(TreeMessage::Starving),
+        spots().prop_map(|spots| TreeMessage::Move { spots }),
         (option::of(node()), spot()).prop_map(|(node, to)| TreeMessage::Rise { node, to }),
     ]
 }

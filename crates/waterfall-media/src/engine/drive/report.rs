@@ -26,6 +26,7 @@ impl Driver {
                 ring_packets: track.ring.end() - track.ring.start(),
                 ring_bytes: track.ring.bytes(),
                 rate: track.meter.rate(now),
+                longest_pause: track.pauses.longest(now),
             }));
         }
         stats

@@ -45,6 +45,21 @@ async fn on_a_bad_way_more_is_borne() {
 }
 
 #[tokio::test]
+async fn a_machine_that_is_busy_is_no_dead_neighbour() {
+    let (_a, mut b, _, _proxy) = fed(Weather::default()).await;
+    b.until(|stats| stats.links[0].silence < Duration::from_millis(200)).await;
+    for _ in 0..10 {
+        // Both ends live on this thread and sleep meanwhile.
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(250) {
+            std::hint::spin_loop();
+        }
+        let told = tokio::time::timeout(Duration::from_millis(40), b.events.recv()).await;
+        assert!(!matches!(told, Ok(Some(Event::Silent { .. }))), "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn hunger_is_told_at_once_also_while_media_flows() {
     let (a, mut b, ends, _proxy) = fed(Weather::default()).await;
     let mut speaker = Speaker::new(30, 2);

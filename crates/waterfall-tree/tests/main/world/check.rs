@@ -10,10 +10,13 @@ impl World {
         let node = &mut self.nodes[at];
         node.status = node.tree.status();
         let status = &node.status;
+        // The most it ever took: what it takes now may be less.
         let most = if node.fan_out == 0 { 0 } else { usize::from(node.fan_out) + usize::from(MAX_OVER) };
         // Silent children that are heard again come on top, until some have moved.
         assert!(status.children.len() <= 2 * most, "{at} has too many children");
-        assert!(status.wards.len() <= usize::from(node.fan_out * WARDS_PER_CHILD), "{at} has too many wards");
+        // Children that become wards come on top.
+        let wards = usize::from(node.fan_out) * (usize::from(WARDS_PER_CHILD) + 1);
+        assert!(status.wards.len() <= wards, "{at} has too many wards");
         assert!(node.fan_out > 0 || status.children.is_empty(), "a leaf has children");
         for child in &status.children {
             assert!(node.feeding.contains(&index(&child.node)), "{at} has a child that it does not feed");

@@ -111,7 +111,7 @@ impl World {
             Output::Fetch => self.at(FETCHING, Happening::Fetched(at)),
             Output::Publish(record) => {
                 let record: NodeRecord = decode(&encode(&record)).unwrap();
-                assert!(at == 0 || !record.children.is_empty(), "{at} publishes a record without children");
+                assert!(at == self.root || !record.children.is_empty(), "{at} publishes a record without children");
                 self.nodes[at].records.push(record);
             }
             Output::Feed { peer, on } => {

@@ -167,7 +167,7 @@ impl World {
     fn fetched(&mut self, at: usize) -> Vec<Spot> {
         let living: Vec<usize> =
             self.living().into_iter().filter(|other| *other != at && !self.nodes[*other].frozen).collect();
-        let mut asked: BTreeSet<usize> = living.iter().copied().filter(|other| *other == 0).collect();
+        let mut asked: BTreeSet<usize> = living.iter().copied().filter(|other| *other == self.root).collect();
         for _ in 0..2 {
             if !living.is_empty() {
                 let other = self.random(living.len());

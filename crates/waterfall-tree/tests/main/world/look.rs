@@ -74,7 +74,7 @@ impl World {
             }
             let status = &self.nodes[at].status;
             let in_tree = match status.state {
-                State::Root => true,
+                State::Root => at == self.root,
                 State::Attached | State::Moving => {
                     let parent = self.parent(at).unwrap();
                     self.nodes[parent].alive && self.nodes[parent].status.children.iter().any(|c| c.node == id(at))
@@ -88,10 +88,10 @@ impl World {
     /// Who is reached by media from the root just now.
     pub(crate) fn fed(&self) -> BTreeSet<usize> {
         let mut reached = BTreeSet::new();
-        if !self.nodes[0].alive {
+        if !self.nodes[self.root].alive {
             return reached;
         }
-        let mut open = vec![0];
+        let mut open = vec![self.root];
         while let Some(at) = open.pop() {
             if !reached.insert(at) {
                 continue;
@@ -144,19 +144,29 @@ impl World {
             })
     }
 
-    /// Whether someone could stand by for this one: neither below it nor its parent, with room.
+    /// Whether someone could stand by for this one: with room, neither below it nor its parent, nor
+    /// one that it stands by for (there is one link between two).
     pub(crate) fn could_have_standby(&self, at: usize) -> bool {
         let below = self.descendants(at);
         self.living().into_iter().any(|other| {
             let node = &self.nodes[other];
             let room = node.status.wards.len() < usize::from(node.fan_out * WARDS_PER_CHILD);
-            other != at && room && self.parent(at) != Some(other) && !below.contains(&other)
+            let linked = self.nodes[at].status.wards.contains(&id(other));
+            other != at && room && !linked && self.parent(at) != Some(other) && !below.contains(&other)
         })
+    }
+
+    /// Whether nearly everyone has a standby who can have one. In a small room the last places may
+    /// all be with those that one stands by for.
+    pub(crate) fn most_have_standbys(&self) -> bool {
+        let others: Vec<usize> = self.living().into_iter().filter(|at| *at != self.root).collect();
+        let without = others.iter().filter(|at| !self.has_standby(**at) && self.could_have_standby(**at)).count();
+        without <= 1 + others.len() / 8
     }
 
     /// Whether everyone but the root has a standby who can have one.
     pub(crate) fn all_have_standbys(&self) -> bool {
-        let others = self.living().into_iter().filter(|at| *at != 0);
+        let others = self.living().into_iter().filter(|at| *at != self.root);
         others.into_iter().all(|at| self.has_standby(at) || !self.could_have_standby(at))
     }
 }

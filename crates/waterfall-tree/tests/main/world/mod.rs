@@ -78,8 +78,8 @@ pub(crate) struct World {
     calls: u64,
     cut: BTreeSet<(usize, usize)>,
     thawing: Vec<Happening>,
-    /// Whose promises no longer bind the checks: liars.
-    pub(crate) liars: BTreeSet<usize>,
+    /// Whom the tree hangs from.
+    pub(crate) root: usize,
     held: Vec<Happening>,
     last_delivery: BTreeMap<(usize, usize), u64>,
     was_fed: BTreeSet<usize>,
@@ -130,7 +130,7 @@ impl World {
             calls: 0,
             cut: BTreeSet::new(),
             thawing: Vec::new(),
-            liars: BTreeSet::new(),
+            root: 0,
             held: Vec::new(),
             last_delivery: BTreeMap::new(),
             was_fed: BTreeSet::new(),

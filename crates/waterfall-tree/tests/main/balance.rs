@@ -1,0 +1,89 @@
+use waterfall_tree::{Event, Input};
+
+use crate::world::{World, for_seeds};
+
+fn moves(world: &World) -> usize {
+    let moved = |at: usize| world.nodes[at].events.iter().filter(|(_, e)| matches!(e, Event::Moved { .. })).count();
+    (0..world.nodes.len()).map(moved).sum()
+}
+
+/// Leaves that came first, then relays.
+fn upside_down(seed: u64) -> World {
+    let mut world = World::new(seed, 3);
+    for n in 0..60 {
+        world.join(if n < 6 || n % 3 == 0 { 0 } else { 4 });
+        world.run(100);
+    }
+    world.until("everyone is there", 20_000, World::is_connected);
+    world
+}
+
+#[test]
+fn leaves_sink_and_relays_rise() {
+    for_seeds(5, |seed| {
+        let mut world = upside_down(seed);
+        world.until("no leaf is next to the root", 180_000, |world| {
+            world.living().into_iter().all(|at| world.depth(at) != 1 || world.nodes[at].fan_out > 0)
+        });
+        // 1 + 3 + 12 + 48 hold 61.
+        world.until("the tree is flat", 120_000, |world| world.shape().len() <= 5);
+        assert!(world.is_connected());
+    });
+}
+
+#[test]
+fn nobody_is_interrupted_by_being_moved() {
+    let mut world = upside_down(3);
+    world.no_gaps = true;
+    world.run(120_000);
+    assert!(moves(&world) > 5, "nobody moved");
+}
+
+#[test]
+fn a_settled_room_rests() {
+    for_seeds(3, |seed| {
+        let mut world = upside_down(seed);
+        world.run(600_000);
+        let before = moves(&world);
+        world.run(300_000);
+        assert_eq!(moves(&world), before);
+    });
+}
+
+#[test]
+fn holes_near_the_root_are_filled() {
+    for_seeds(10, |seed| {
+        let mut world = World::settled(seed, 3, 39);
+        let tall = world.shape().len();
+        for _ in 0..6 {
+            let victim = world.living().into_iter().find(|at| world.depth(*at) == 1).unwrap();
+            world.kill(victim);
+            world.run(1_000);
+        }
+        world.until("the tree is flat again", 120_000, |world| world.is_connected() && world.shape().len() <= tall);
+        world.until("the root has its three", 20_000, |world| world.status(0).children.len() == 3);
+    });
+}
+
+#[test]
+fn a_congested_relay_serves_fewer_and_tries_again_later() {
+    let mut world = World::settled(1, 3, 24);
+    let relay = world.living().into_iter().find(|at| world.depth(*at) == 1).unwrap();
+    let child = world.status(relay).children[0].node;
+    world.input(relay, Input::Congested { peer: child });
+    world.until("one has gone", 20_000, |world| world.status(relay).children.len() == 2);
+    assert_eq!(world.status(relay).fan_out, 2);
+    assert!(world.is_connected());
+    world.until("it serves three again", 180_000, |world| world.status(relay).fan_out == 3);
+}
+
+#[test]
+fn who_serves_nobody_any_more_is_left_in_peace() {
+    let mut world = World::settled(2, 3, 24);
+    let relay = world.living().into_iter().find(|at| world.depth(*at) == 1).unwrap();
+    world.nodes[relay].fan_out = 3;
+    world.input(relay, Input::FanOut(0));
+    world.until("its children have gone", 60_000, |world| world.status(relay).children.is_empty());
+    assert!(world.status(relay).wards.is_empty());
+    world.until("all is well", 20_000, World::is_connected);
+}

@@ -1,0 +1,45 @@
+use waterfall_tree::{Event, Input, Loss};
+
+use crate::world::{World, for_seeds, id};
+
+#[test]
+fn who_withholds_is_left_and_not_called_again() {
+    for_seeds(10, |seed| {
+        let mut world = World::settled(seed, 3, 24);
+        world.run(10_000);
+        let victim = world.living().into_iter().find(|at| world.depth(*at) == 2).unwrap();
+        let liar = world.parent(victim).unwrap();
+        world.input(victim, Input::Withheld { peer: id(liar) });
+        world.until("another parent is found", 5_000, |world| {
+            world.parent(victim).is_some_and(|parent| parent != liar) && world.is_connected()
+        });
+        let told = Event::ParentLost { parent: id(liar), why: Loss::Withheld };
+        assert!(world.nodes[victim].events.iter().any(|(_, event)| *event == told));
+        for _ in 0..30 {
+            world.run(5_000);
+            let status = world.status(victim);
+            assert!(status.parent != Some(id(liar)) && status.standby != Some(id(liar)));
+        }
+    });
+}
+
+#[test]
+fn a_standby_that_withholds_is_replaced() {
+    let mut world = World::settled(4, 3, 24);
+    world.until("everyone has a standby", 60_000, World::all_have_standbys);
+    let node = world.living().into_iter().find(|at| world.depth(*at) == 2 && world.has_standby(*at)).unwrap();
+    let standby = world.status(node).standby.unwrap();
+    world.input(node, Input::Withheld { peer: standby });
+    assert_eq!(world.status(node).standby, None);
+    world.until("there is another", 60_000, |world| world.has_standby(node));
+    assert_ne!(world.status(node).standby, Some(standby));
+}
+
+#[test]
+fn the_root_is_not_done_without() {
+    let mut world = World::settled(5, 3, 12);
+    let near = world.living().into_iter().find(|at| world.depth(*at) == 1).unwrap();
+    world.input(near, Input::Withheld { peer: id(0) });
+    world.run(30_000);
+    assert!(world.is_connected());
+}
