@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use waterfall::NodeId;
+use waterfall::{NodeId, SignalPath};
 
 use super::viewers::{Board, Viewers, Watched};
 use super::{Quantiles, Stage};
@@ -86,7 +86,7 @@ impl std::fmt::Display for Figures {
 
 /// Kills relays one after the other; for each a new viewer comes.
 pub(super) async fn measure(plan: Plan) -> Result<Figures, Failure> {
-    let stage = Stage::set(plan.fan_out).await?;
+    let stage = Stage::set(plan.fan_out, SignalPath::default()).await?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let speaking = tokio::spawn(speak_until(stage.room.clone(), async {
         let _stop = stopped.await;
