@@ -134,9 +134,12 @@ async fn kill_one(viewers: &mut Viewers, root: NodeId, plan: Plan, round: u16) -
     Ok(Kill { relay, depth, survivors: survivors.collect(), settled_ms })
 }
 
+/// Viewers below one, each with its distance.
+type Below = Vec<(NodeId, u16)>;
+
 /// A relay, its depth, and its descendants with their distance. Each round takes another, those with most below
 /// them first.
-fn victim(board: &Board, round: u16) -> Option<(NodeId, u16, Vec<(NodeId, u16)>)> {
+fn victim(board: &Board, round: u16) -> Option<(NodeId, u16, Below)> {
     let all = board.snapshot();
     let mut relays: Vec<_> = all
         .iter()
@@ -149,8 +152,8 @@ fn victim(board: &Board, round: u16) -> Option<(NodeId, u16, Vec<(NodeId, u16)>)
     relays.into_iter().nth(index)
 }
 
-fn descendants(all: &[(NodeId, Watched)], of: NodeId) -> Vec<(NodeId, u16)> {
-    let mut found: Vec<(NodeId, u16)> = Vec::new();
+fn descendants(all: &[(NodeId, Watched)], of: NodeId) -> Below {
+    let mut found = Below::new();
     let mut tier = vec![of];
     let mut below = 0;
     while !tier.is_empty() {
