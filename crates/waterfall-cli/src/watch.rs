@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
-use waterfall::{Credentials, JoinBy, Node, NodeId, Room, RoomId, Status, Ticket};
+use waterfall::{Credentials, Fingerprint, JoinBy, Node, NodeId, Room, RoomId, Status, Ticket};
 
 use crate::cli::{JoinByArg, WatchArgs};
 use crate::common::{credentials, start_node, ticket};
@@ -78,10 +78,11 @@ pub(crate) async fn run(args: WatchArgs, json: bool) -> Result<(), Failure> {
     }
     let ticket = ticket(&args.ticket)?;
     let credentials = credentials(&args.access, &ticket)?;
+    let owner = args.owner.as_deref().map(keys::owner).transpose()?;
     let target = args.out.as_deref().map(Target::prepare).transpose()?;
     let began = Instant::now();
     let node = start_node(&args.network).await?;
-    let joined = join(&node, &ticket, credentials, &args, json).await.and_then(|room| {
+    let joined = join(&node, &ticket, credentials, owner, &args, json).await.and_then(|room| {
         // Who is refused leaves no file behind, nor an empty one in the place of another.
         let log = args.frame_log.as_deref().map(FrameLog::create).transpose()?;
         Ok((room, log))
@@ -111,6 +112,7 @@ async fn join(
     node: &Node,
     ticket: &Ticket,
     credentials: Credentials,
+    owner: Option<Fingerprint>,
     args: &WatchArgs,
     json: bool,
 ) -> Result<Room, Failure> {
@@ -122,8 +124,8 @@ async fn join(
         JoinByArg::Walk => JoinBy::Walk,
     };
     let mut joining = node.join(ticket, credentials).fan_out(args.network.fan_out).by(by);
-    if let Some(owner) = &args.owner {
-        joining = joining.made_by(keys::owner(owner)?);
+    if let Some(owner) = owner {
+        joining = joining.made_by(owner);
     }
     tokio::select! {
         joined = joining.into_future() => Ok(joined?),

@@ -57,8 +57,8 @@ async fn strangers_find_each_others_records_through_it() {
     assert_eq!(nodes[0].ask(&contact, vec![1]).await, Err(AskError::Refused), "it takes no questions");
     bootstrap.close().await;
     let alone = async {
-        while nodes.iter().any(|node| *node.peers().borrow() > 1) {
-            sleep(Duration::from_millis(20)).await;
+        for node in &nodes {
+            node.peers().wait_for(|peers| *peers <= 1).await.unwrap();
         }
     };
     timeout(Duration::from_secs(60), alone).await.expect("they see it go");

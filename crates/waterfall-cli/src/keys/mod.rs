@@ -102,6 +102,9 @@ pub(crate) fn owner(argument: &Path) -> Result<Fingerprint, Failure> {
     if let Some(Ok(fingerprint)) = argument.to_str().map(|text| text.replace(' ', "").parse()) {
         return Ok(fingerprint);
     }
+    if !argument.exists() {
+        return Err(in_file(argument, &"there is no such file, nor is it a fingerprint, which has 40 or 64 digits"));
+    }
     match certificates(argument)?.as_slice() {
         [one] => Ok(one.fingerprint()),
         several => Err(in_file(

@@ -161,7 +161,7 @@ fn keys_to_watch_with_and_rooms_that_are_not_there() {
     }
     let carol_s = |args: &[&str]| watch(&carol, &[&["--key-passphrase-file", &right], args].concat());
     refused(&carol_s(&["--owner", &fixture("ring.gpg")]), 1, &["ring.gpg", "3 certificates"]);
-    refused(&carol_s(&["--owner", "/nowhere.asc"]), 1, &["/nowhere.asc", "No such file"]);
+    refused(&carol_s(&["--owner", "/nowhere.asc"]), 1, &["/nowhere.asc", "no such file", "fingerprint"]);
     refused(&carol_s(&["--owner", &fixture("dave.key.asc")]), 3, &["not by the owner"]);
     refused(&watch(&fixture("frank.key.asc"), &[]), 3, &["not open to the key", "ask its owner"]);
     speaker.kill();
