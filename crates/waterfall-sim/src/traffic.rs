@@ -7,8 +7,8 @@ use waterfall_wire::TreeMessage;
 
 /// Kinds of link messages, in the order of the wire format's numbers; what is beyond is a later kind.
 pub(crate) const KINDS: [&str; 24] = [
-    "attach", "attached", "refused", "summary", "down", "mark", "leaving", "detach", "count", "starving", "rise", "move",
-    "12", "13", "14", "15", "16", "17", "18", "19", "20", "21", "other", "resume",
+    "attach", "attached", "refused", "summary", "down", "mark", "leaving", "detach", "count", "starving", "rise",
+    "move", "12", "13", "14", "15", "16", "17", "18", "19", "20", "21", "other", "resume",
 ];
 const OTHER: usize = 22;
 /// RESUME is the media's, not the tree's.
