@@ -112,6 +112,14 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "TIMES", default_value_t = 0.0, value_parser = not_negative)]
     pub(crate) outages: f64,
 
+    /// Share of packets lost on each link: what is lost is sent again, late, and silence is found later.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = loss)]
+    pub(crate) loss: f64,
+
+    /// Mean jitter as a share of a link's one-way delay.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.04, value_parser = share)]
+    pub(crate) jitter: f64,
+
     /// The longest interruption allowed, in seconds; beyond it the run fails.
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = positive)]
     pub(crate) gap_bound: f64,
@@ -135,6 +143,11 @@ fn number(text: &str) -> Result<f64, String> {
 fn share(text: &str) -> Result<f64, String> {
     let share = number(text)?;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a share is from 0 to 1".to_owned()) }
+}
+
+fn loss(text: &str) -> Result<f64, String> {
+    let share = number(text)?;
+    if (0.0..=0.3).contains(&share) { Ok(share) } else { Err("a share is from 0 to 0.3".to_owned()) }
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -181,6 +194,8 @@ impl Cli {
             gap_bound: (self.gap_bound * 1e6) as u64,
             sample_every: sample_every(nodes),
             outages_per_hour: self.outages,
+            loss: self.loss,
+            jitter: self.jitter,
             ..Options::default()
         }
     }

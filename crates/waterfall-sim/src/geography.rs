@@ -13,9 +13,7 @@ const DETOURS: f64 = 0.03;
 const WORST_DETOUR: f64 = 4.0;
 /// No two participants are nearer, in microseconds.
 const LEAST: f64 = 300.0;
-/// Mean of what a single message takes longer than the fastest, as a share of the one-way delay.
-pub(crate) const JITTER: f64 = 0.04;
-/// Nor longer than this, in microseconds: what is later than that counts as lost, and is sent again.
+/// No message is later by more than this, in microseconds: what is later than that counts as lost, and is sent again.
 const MOST_JITTER: f64 = 60_000.0;
 
 /// Delays that follow from places, the same whenever asked.
@@ -54,9 +52,9 @@ impl Geography {
         (straight * noisy * detour * self.scale).max(LEAST) as u64
     }
 
-    /// What one message takes beyond the delay of its link.
-    pub(crate) fn jitter(delay: u64, noise: &mut Noise) -> u64 {
-        noise.exponential(delay as f64 * JITTER).min(MOST_JITTER) as u64
+    /// What one message takes beyond the delay of its link, this share of it on average.
+    pub(crate) fn jitter(delay: u64, share: f64, noise: &mut Noise) -> u64 {
+        noise.exponential(delay as f64 * share).min(MOST_JITTER) as u64
     }
 }
 

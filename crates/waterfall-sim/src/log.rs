@@ -113,5 +113,6 @@ fn code(event: &Event) -> u64 {
         Event::Taken(link) => pair(25, link.slot, link.serial),
         Event::Withheld(link) => pair(23, link.slot, link.serial),
         Event::Congested(link) => pair(24, link.slot, link.serial),
+        Event::FalseAlarm => pair(26, 0, 0),
     }
 }

@@ -28,6 +28,10 @@ pub struct Options {
     pub sample_every: u64,
     /// How often in an hour one link stalls for some 150 ms.
     pub outages_per_hour: f64,
+    /// Share of packets that are lost on each link.
+    pub loss: f64,
+    /// Mean of what a packet takes longer than the fastest, as a share of the one-way delay.
+    pub jitter: f64,
 }
 
 impl Default for Options {
@@ -44,6 +48,8 @@ impl Default for Options {
             traffic_bound: 512_000.0,
             sample_every: 1_000_000,
             outages_per_hour: 0.0,
+            loss: 0.0,
+            jitter: 0.04,
         }
     }
 }

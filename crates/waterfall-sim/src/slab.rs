@@ -29,6 +29,11 @@ impl<T> Slab<T> {
         entry
     }
 
+    /// All numbers are below this.
+    pub(crate) fn numbers(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
         self.entries.get(number as usize)?.as_ref()
     }

@@ -3,6 +3,7 @@
 use waterfall_wire::Role;
 
 use crate::histogram::Histogram;
+use crate::media::watch::Backup;
 use crate::traffic::Traffic;
 
 /// The room at one moment.
@@ -49,8 +50,12 @@ pub(crate) struct Tally {
     pub(crate) excused: u64,
     pub(crate) survived: Histogram,
     pub(crate) orphans: Histogram,
+    /// Orphans' gaps, by how it stood with the standby.
+    pub(crate) by_backup: [Histogram; 3],
     pub(crate) lost_packets: u64,
     pub(crate) lost_frames: u64,
+    /// Of these, those after losing an ancestor, by how it stood with the standby.
+    pub(crate) lost_frames_by_backup: [u64; 3],
     pub(crate) losers: u64,
     pub(crate) unserved: u64,
     pub(crate) busiest_bits: f64,
@@ -99,14 +104,18 @@ impl Tally {
         self.excused += u64::from(excused);
     }
 
-    pub(crate) fn survived(&mut self, gap: u64, orphan: bool) {
+    pub(crate) fn survived(&mut self, gap: u64, orphan: bool, backup: Backup) {
         self.survived.add(gap);
         if orphan {
             self.orphans.add(gap);
+            self.by_backup[backup as usize].add(gap);
         }
     }
 
-    pub(crate) fn lost(&mut self, packets: u64, frames: u64) {
+    pub(crate) fn lost(&mut self, packets: u64, frames: u64, after: Option<Backup>) {
+        if let Some(backup) = after {
+            self.lost_frames_by_backup[backup as usize] += frames;
+        }
         self.losers += 1;
         self.lost_packets += packets;
         self.lost_frames += frames;

@@ -5,8 +5,37 @@ use super::{FRAME, PACKET, RING};
 
 /// Rounding where two feeds meet may look like a jump of some microseconds; a packet is far more.
 const NO_JUMP: u64 = PACKET / 2;
-/// Who was not interrupted within so long after losing an ancestor will not be because of that.
-const UNHARMED_AFTER: u64 = 5_000_000;
+/// What begins within so long after losing an ancestor is put down to that.
+const AFTERMATH: u64 = 5_000_000;
+
+/// Whether there was a way out for those who lost an ancestor: how it stood, at that instant, with the standby of the one
+/// whose parent was lost. In the order of how much worse it makes things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Backup {
+    /// It lives.
+    Warm,
+    /// There was none just then.
+    Missing,
+    /// It went with the parent.
+    Lost,
+}
+
+/// An ancestor was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exposure {
+    at: u64,
+    /// It was the parent itself.
+    pub(crate) orphan: bool,
+    pub(crate) backup: Backup,
+    /// Beginning and end of the longest gap since.
+    worst: (u64, u64),
+}
+
+impl Exposure {
+    pub(crate) fn new(at: u64, orphan: bool, backup: Backup) -> Self {
+        Self { at, orphan, backup, worst: (at, at + PACKET) }
+    }
+}
 
 /// What a viewer's stream was like, as far as it has been looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +48,8 @@ pub(crate) struct Watch {
     last_packet: u64,
     /// When it first came; `u64::MAX` before.
     pub(crate) first: u64,
-    /// When an ancestor was lost whose loss has not shown yet; `u64::MAX` if none.
-    pub(crate) exposed: u64,
-    /// It was the parent itself.
-    pub(crate) orphaned: bool,
+    /// The loss of an ancestor whose aftermath is not over.
+    pub(crate) exposure: Option<Exposure>,
 }
 
 /// Something that a viewer noticed.
@@ -46,21 +73,23 @@ pub(crate) enum Notice {
         packets: u64,
         /// Of how many frames.
         frames: u64,
+        /// The lost ancestor that it comes from.
+        after: Option<Exposure>,
     },
     /// An ancestor was lost, and this is what came of it.
     Survived {
-        /// When the last packet before the interruption came.
+        /// When the last packet before the longest interruption came.
         from: u64,
         /// When the next came; the normal distance where there was no interruption.
         to: u64,
-        /// The ancestor was the parent.
-        orphan: bool,
+        /// What was lost.
+        loss: Exposure,
     },
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { seen: 0, dry_since: u64::MAX, last_packet: 0, first: u64::MAX, exposed: u64::MAX, orphaned: false }
+        Self { seen: 0, dry_since: u64::MAX, last_packet: 0, first: u64::MAX, exposure: None }
     }
 }
 
@@ -81,21 +110,28 @@ impl Watch {
             }
         }
         self.seen = now + 1;
-        let unharmed = self.exposed != u64::MAX && self.dry_since == u64::MAX && now >= self.exposed + UNHARMED_AFTER;
-        if unharmed {
-            notice(Notice::Survived { from: self.exposed, to: self.exposed + PACKET, orphan: self.orphaned });
-            self.exposed = u64::MAX;
+        self.conclude(now, &mut notice);
+    }
+
+    /// Ends an aftermath that is over by now.
+    fn conclude(&mut self, now: u64, notice: &mut impl FnMut(Notice)) {
+        let over = |loss: &mut Exposure| now >= loss.at.saturating_add(AFTERMATH);
+        if self.dry_since == u64::MAX
+            && let Some(loss) = self.exposure.take_if(over)
+        {
+            notice(Notice::Survived { from: loss.worst.0, to: loss.worst.1, loss });
         }
     }
 
     /// A piece begins.
     fn turn(&mut self, before: Option<Piece>, piece: Piece, notice: &mut impl FnMut(Notice)) {
+        self.conclude(piece.at, notice);
         let had = before.map_or(0, |before| before.value_at(piece.at));
         if self.first != u64::MAX && piece.value > had + NO_JUMP {
             let (first, last) = (had / PACKET + 1, (piece.value - 1) / PACKET);
             if first <= last {
                 let frames = last * PACKET / FRAME - first * PACKET / FRAME + 1;
-                notice(Notice::Lost { packets: last - first + 1, frames });
+                notice(Notice::Lost { packets: last - first + 1, frames, after: self.exposure });
             }
         }
         if piece.slope == 0 {
@@ -116,10 +152,13 @@ impl Watch {
     }
 
     fn over(&mut self, to: u64, notice: &mut impl FnMut(Notice)) {
-        notice(Notice::Gap { from: self.last_packet, to });
-        if self.exposed != u64::MAX && to >= self.exposed {
-            notice(Notice::Survived { from: self.last_packet, to, orphan: self.orphaned });
-            self.exposed = u64::MAX;
+        let from = self.last_packet;
+        notice(Notice::Gap { from, to });
+        if let Some(loss) = &mut self.exposure
+            && to >= loss.at
+            && to - from > loss.worst.1 - loss.worst.0
+        {
+            loss.worst = (from, to);
         }
         self.dry_since = u64::MAX;
     }
@@ -129,10 +168,8 @@ impl Watch {
         let dry = self.dry_since != u64::MAX;
         if dry {
             self.over(now, &mut notice);
-        } else if self.exposed != u64::MAX {
-            notice(Notice::Survived { from: self.exposed, to: self.exposed + PACKET, orphan: self.orphaned });
-            self.exposed = u64::MAX;
         }
+        self.conclude(u64::MAX, &mut notice);
         dry
     }
 
@@ -148,17 +185,21 @@ mod tests {
 
     const MS: u64 = 1_000;
 
-    fn seen(pieces: &[Piece], exposed: u64) -> Vec<Notice> {
+    fn lost(at: u64) -> Exposure {
+        Exposure::new(at, true, Backup::Warm)
+    }
+
+    fn seen(pieces: &[Piece], exposure: Option<Exposure>) -> Vec<Notice> {
         let mut line = Timeline::default();
         line.replace(0, pieces);
-        let mut watch = Watch { exposed, ..Watch::default() };
+        let mut watch = Watch { exposure, ..Watch::default() };
         let mut notices = Vec::new();
         // However often it is looked at, it is the same.
         for at in [0, 105 * MS, 1_204 * MS, 1_205 * MS, 9_000 * MS] {
             watch.look(&line, at, |notice| notices.push(notice));
         }
         let mut other = Vec::new();
-        let mut watch = Watch { exposed, ..Watch::default() };
+        let mut watch = Watch { exposure, ..Watch::default() };
         watch.look(&line, 9_000 * MS, |notice| other.push(notice));
         assert_eq!(notices, other);
         notices
@@ -173,9 +214,31 @@ mod tests {
             Piece { at: 1_205 * MS, value: 1_095 * MS, slope: 2 },
         ];
         let gap = Notice::Gap { from: 1_100 * MS, to: 1_207_500 };
-        assert_eq!(seen(&pieces, u64::MAX), [Notice::Began { at: 100 * MS }, gap]);
-        let survived = Notice::Survived { from: 1_100 * MS, to: 1_207_500, orphan: false };
-        assert_eq!(seen(&pieces, 1_050 * MS), [Notice::Began { at: 100 * MS }, gap, survived]);
+        assert_eq!(seen(&pieces, None), [Notice::Began { at: 100 * MS }, gap]);
+        let (from, to) = (1_100 * MS, 1_207_500);
+        let survived = Notice::Survived { from, to, loss: Exposure { worst: (from, to), ..lost(1_050 * MS) } };
+        assert_eq!(seen(&pieces, Some(lost(1_050 * MS))), [Notice::Began { at: 100 * MS }, gap, survived]);
+    }
+
+    #[test]
+    fn the_longest_gap_of_an_aftermath_counts_and_what_comes_later_does_not() {
+        let stop = |at: u64| Piece { at: at * MS, value: at * MS, slope: 0 };
+        let go_on = |at: u64, value: u64| Piece { at: at * MS, value: value * MS, slope: 1 };
+        let pieces = [
+            go_on(0, 0),
+            stop(1_000),
+            go_on(1_100, 1_000),
+            stop(2_000),
+            go_on(2_400, 2_000),
+            stop(7_000),
+            go_on(7_900, 7_000),
+        ];
+        let survived: Vec<Notice> = seen(&pieces, Some(lost(900 * MS)))
+            .into_iter()
+            .filter(|notice| matches!(notice, Notice::Survived { .. }))
+            .collect();
+        let (from, to) = (2_000 * MS, 2_400 * MS);
+        assert_eq!(survived, [Notice::Survived { from, to, loss: Exposure { worst: (from, to), ..lost(900 * MS) } }]);
     }
 
     #[test]
@@ -186,16 +249,16 @@ mod tests {
             // Packets of 1 010, 1 020 and 1 030 ms never come; that of 1 040 ms does.
             Piece { at: 1_200 * MS, value: 1_040 * MS, slope: 1 },
         ];
-        let notices = seen(&pieces, u64::MAX);
-        assert!(notices.contains(&Notice::Lost { packets: 3, frames: 1 }), "{notices:?}");
+        let notices = seen(&pieces, None);
+        assert!(notices.contains(&Notice::Lost { packets: 3, frames: 1, after: None }), "{notices:?}");
         assert!(notices.contains(&Notice::Gap { from: 1_000 * MS, to: 1_200 * MS }), "{notices:?}");
     }
 
     #[test]
     fn who_loses_an_ancestor_and_notices_nothing_counts_too() {
         let pieces = [Piece { at: 0, value: 0, slope: 1 }];
-        let survived = Notice::Survived { from: 500 * MS, to: 510 * MS, orphan: false };
-        assert_eq!(seen(&pieces, 500 * MS), [Notice::Began { at: 0 }, survived]);
+        let survived = Notice::Survived { from: 500 * MS, to: 510 * MS, loss: lost(500 * MS) };
+        assert_eq!(seen(&pieces, Some(lost(500 * MS))), [Notice::Began { at: 0 }, survived]);
     }
 
     #[test]

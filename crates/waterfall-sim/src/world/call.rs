@@ -15,6 +15,11 @@ const SETUP_ROUND_TRIPS: f64 = 3.5;
 /// What the machines add to a set-up; the media bench sees 1.7 ms for both ends on one machine, the join bench some
 /// 20 ms for offers, seals and timers.
 const SETUP_WORK: u64 = 20_000;
+/// Packets that dialling and the offer, and the answer with what follows, cannot do without; if one is lost, it is sent
+/// again when the timer of QUIC, ICE or DTLS runs out.
+const DIAL_PACKETS: u32 = 3;
+const SETUP_PACKETS: u32 = 11;
+const HANDSHAKE_TIMER: u64 = 1_000_000;
 /// Round trips that a NAT adds: reservation at a relay is there, the hole is punched through it (DCUtR).
 const PUNCH_ROUND_TRIPS: f64 = 2.0;
 /// A hole punch that both sides have NAT for works this often (Trautwein et al. 2022 measure 70 %).
@@ -74,7 +79,7 @@ impl World {
         }
         let through_nat = self.nodes[callee as usize].person.behind_nat;
         let trips = DIAL_ROUND_TRIPS + if through_nat { PUNCH_ROUND_TRIPS } else { 0.0 };
-        let arrives = self.now + delay + (trips * 2.0 * delay as f64) as u64;
+        let arrives = self.now + delay + (trips * 2.0 * delay as f64) as u64 + self.handshake_losses(DIAL_PACKETS);
         let call = self.calls.put(Call { link, role, advertised, answer: None });
         self.queue.push(arrives, Event::Ring(call));
     }
@@ -131,7 +136,17 @@ impl World {
         self.tally.signal_bytes += SIGNAL_BYTES;
         let setup = delay + (SETUP_ROUND_TRIPS * 2.0 * delay as f64) as u64 + SETUP_WORK;
         self.queue.push(self.now + delay, Event::Taken(call.link));
+        let setup = setup + self.handshake_losses(SETUP_PACKETS);
         self.queue.push(self.now + setup, Event::Up(call.link));
+    }
+
+    /// What lost packets cost a handshake of so many.
+    pub(crate) fn handshake_losses(&mut self, packets: u32) -> u64 {
+        let loss = self.options.loss;
+        if loss <= 0.0 {
+            return 0;
+        }
+        (0..packets).filter(|_| self.jitter.unit() < loss).count() as u64 * HANDSHAKE_TIMER
     }
 
     /// The answer to an offer arrives: the link is coming up.

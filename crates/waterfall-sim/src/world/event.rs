@@ -50,6 +50,8 @@ pub(crate) enum Event {
     Mend(LinkRef),
     /// A link stalls.
     Outage,
+    /// So many packets in a row are lost that somebody takes a neighbour for silent who is not.
+    FalseAlarm,
     /// A partition is over.
     Heal,
     /// The root starts again.

@@ -3,8 +3,7 @@
 use waterfall_tree::Input;
 
 use super::link::{CALLEE, CALLER, LinkRef};
-use super::{Event, Life, World};
-use crate::ident;
+use super::{Event, Life, NoSource, World};
 use crate::media::{Timeline, timeline::Piece};
 use crate::scenario::{Fault, Pick};
 
@@ -12,6 +11,8 @@ use crate::scenario::{Fault, Pick};
 const RETRANSMIT: u64 = 1_000_000;
 /// Short outages of single links are exponential with this mean: a radio that stalls.
 const OUTAGE: f64 = 150_000.0;
+/// What happens so seldom does not happen in a run.
+const MOST_PAUSE: f64 = 1e15;
 /// A root that starts again counts on from far above what it ever counted.
 const COUNTER_LEAP: u64 = 1_000_000_000;
 
@@ -33,7 +34,7 @@ impl World {
                 }
             }
             Fault::RootRestarts { after } => {
-                self.no_source = Some((self.now, self.now + after));
+                self.no_source = Some(NoSource { begin: self.now, end: self.now + after, everyone: true });
                 self.kill(&[self.root]);
                 self.queue.push(self.now + after, Event::RootReturns);
             }
@@ -72,9 +73,7 @@ impl World {
 
     /// Processes end without a word, all at one instant.
     pub(crate) fn kill(&mut self, victims: &[u32]) {
-        for &node in victims {
-            self.expose_below(node);
-        }
+        self.expose_below_all(victims);
         for &node in victims {
             self.look(node);
             self.end_stream(node);
@@ -85,6 +84,15 @@ impl World {
             }
             self.bury(node, Life::Dead);
         }
+    }
+
+    /// These, in order, vanish at one instant.
+    fn expose_below_all(&mut self, victims: &[u32]) {
+        self.dying = victims.to_vec();
+        for &node in victims {
+            self.expose_below(node);
+        }
+        self.dying.clear();
     }
 
     fn links_of(&self, node: u32) -> Vec<LinkRef> {
@@ -138,7 +146,7 @@ impl World {
             return;
         }
         let mut notices: Vec<crate::media::watch::Notice> = Vec::new();
-        self.nodes[node as usize].watch.exposed = u64::MAX;
+        self.nodes[node as usize].watch.exposure = None;
         self.nodes[node as usize].watch.finish(now, |notice| notices.push(notice));
         for notice in notices {
             self.noticed(node, notice);
@@ -159,7 +167,7 @@ impl World {
     }
 
     fn freeze(&mut self, node: u32, micros: u64) {
-        self.expose_below(node);
+        self.expose_below_all(&[node]);
         self.stop_line(node);
         self.nodes[node as usize].frozen = Some(Vec::new());
         for link in self.links_of(node) {
@@ -188,29 +196,28 @@ impl World {
     }
 
     /// East and west.
-    fn side(&self, node: u32) -> bool {
+    pub(super) fn side(&self, node: u32) -> bool {
         node != self.root && self.nodes[node as usize].person.at.0 > 25.0
     }
 
     fn part(&mut self, micros: u64) {
         self.parted = true;
-        self.no_source = Some((self.now, self.now + micros));
+        self.no_source = Some(NoSource { begin: self.now, end: self.now + micros, everyone: false });
         self.queue.push(self.now + micros, Event::Heal);
         for node in 0..self.nodes.len() as u32 {
-            for link in self.links_of(node) {
-                let ends = self.link(link).map_or([node; 2], |link| link.ends);
-                if ends[CALLEE] == node && self.is_cut(ends[0], ends[1]) {
-                    self.expose_from(ends[CALLER]);
-                    self.cut(link);
+            for child in self.fed_by(node) {
+                if self.is_cut(node, child) {
+                    self.expose_from(child);
                 }
             }
         }
-    }
-
-    /// A participant and all below it have lost their way.
-    fn expose_from(&mut self, node: u32) {
-        if self.nodes[node as usize].expose(self.now, true) {
-            self.expose_below(node);
+        for node in 0..self.nodes.len() as u32 {
+            for link in self.links_of(node) {
+                let ends = self.link(link).map_or([node; 2], |link| link.ends);
+                if ends[CALLEE] == node && self.is_cut(ends[CALLER], node) {
+                    self.cut(link);
+                }
+            }
         }
     }
 
@@ -260,17 +267,25 @@ impl World {
         if per_second <= 0.0 {
             return;
         }
-        let pick = self.jitter.below(self.nodes.len() as u64) as u32;
-        let links = self.links_of(pick);
-        if let Some(link) = links.get(self.jitter.below(links.len() as u64) as usize).copied() {
+        if let Some(link) = self.any_link() {
             let lasts = self.jitter.exponential(OUTAGE) as u64 + 1;
             self.cut(link);
             self.queue.push(self.now + lasts, Event::Mend(link));
         }
-        // Half as many links as ends of links, so this many a second for each link.
-        let everywhere = per_second * f64::from(self.present.max(1));
-        let next = self.jitter.exponential(1e6 / everywhere) as u64;
-        self.queue.push(self.now + next, Event::Outage);
+        self.once_more(per_second, Event::Outage);
+    }
+
+    /// Each number has the same chance, whether a link has it just now or not.
+    pub(super) fn any_link(&mut self) -> Option<LinkRef> {
+        let slot = self.jitter.below(self.links.numbers()) as u32;
+        self.links.get(slot).map(|link| LinkRef { slot, serial: link.serial })
+    }
+
+    /// What happens so often to each link happens next somewhere.
+    pub(super) fn once_more(&mut self, per_second: f64, event: Event) {
+        let everywhere = per_second * self.links.numbers().max(1) as f64;
+        let next = self.jitter.exponential(1e6 / everywhere).min(MOST_PAUSE) as u64;
+        self.queue.push(self.now + next.max(1), event);
     }
 
     pub(crate) fn root_returns(&mut self) {
@@ -280,17 +295,6 @@ impl World {
         self.first_counter += COUNTER_LEAP;
         self.nodes[root as usize].life = Life::Present;
         self.present += 1;
-        // Packets on the old links are answered as unknown.
-        let old: Vec<(u32, LinkRef)> = (0..self.nodes.len() as u32)
-            .filter(|node| *node != root)
-            .filter_map(|node| self.link_to(node, root).map(|link| (node, link)))
-            .collect();
-        for (node, link) in old {
-            if self.nodes[node as usize].is_present() {
-                self.close_end(link, node);
-                self.input(node, Input::LinkDown { peer: ident::id(root) });
-            }
-        }
         self.give_birth(root);
         self.entrance_changed();
     }

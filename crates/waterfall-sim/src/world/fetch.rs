@@ -23,6 +23,8 @@ const WRITE_AFTER: u64 = 1_000_000;
 const SPREAD_AFTER: u64 = 500_000;
 /// It is written anew at least so often.
 const ENTRY_REFRESH: u64 = 180_000_000;
+/// Packets that a question cannot do without: two to dial, the question, the answer.
+const PROBE_PACKETS: u32 = 4;
 /// How long an asker waits for answers.
 const PROBE_TIMEOUT: u64 = 6_000_000;
 /// Bytes of a probe and its answer.
@@ -90,7 +92,7 @@ impl World {
                 self.tally.root_probes += 1;
             }
             // Dialling takes a round trip, the question half of one.
-            let arrives = self.now + 3 * self.delay(node, entry);
+            let arrives = self.now + 3 * self.delay(node, entry) + self.handshake_losses(PROBE_PACKETS);
             self.queue.push(arrives, Event::Probe { search: number, entry });
         }
         let patience = if self.entrance.known.is_empty() { 0 } else { PROBE_TIMEOUT };

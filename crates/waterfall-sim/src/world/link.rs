@@ -7,7 +7,12 @@ use super::{Event, World};
 use crate::geography::Geography;
 use crate::ident;
 use crate::media::Feed;
+use crate::noise::Noise;
 use crate::traffic;
+
+/// SCTP's retransmission timer in the media engine: two round trips, but at least and at most so long.
+const LEAST_TIMER: u64 = 200_000;
+const MOST_TIMER: u64 = 12_000_000;
 
 /// The two ends of a link.
 pub(crate) const CALLER: usize = 0;
@@ -103,6 +108,17 @@ pub(crate) enum Body {
     Close,
 }
 
+/// What lost packets cost a message on a data channel: nothing else is on its way that would tell, so that it is sent
+/// again when the timer runs out, which doubles each time.
+fn resent(delay: u64, loss: f64, noise: &mut Noise) -> u64 {
+    let (mut late, mut timer) = (0, LEAST_TIMER.max(4 * delay));
+    while loss > 0.0 && timer <= MOST_TIMER && noise.unit() < loss {
+        late += timer;
+        timer *= 2;
+    }
+    late
+}
+
 impl World {
     pub(crate) fn link(&self, link: LinkRef) -> Option<&Link> {
         self.links.get(link.slot).filter(|found| found.serial == link.serial)
@@ -168,7 +184,9 @@ impl World {
     fn post(&mut self, node: u32, to: LinkRef, body: Body) {
         let Some(link) = self.links.get_mut(to.slot).filter(|link| link.serial == to.serial) else { return };
         let end = 1 - link.end(node);
-        let arrives = self.now + link.delay + Geography::jitter(link.delay, &mut self.jitter);
+        let late = Geography::jitter(link.delay, self.options.jitter, &mut self.jitter)
+            + resent(link.delay, self.options.loss, &mut self.jitter);
+        let arrives = self.now + link.delay + late;
         link.arrives[end] = arrives.max(link.arrives[end]);
         let at = link.arrives[end];
         let parcel = self.parcels.put(Parcel { link: to, to: end, body });

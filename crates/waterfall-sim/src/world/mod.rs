@@ -62,14 +62,24 @@ pub(crate) struct World {
     answering: Option<u32>,
     serial: u32,
     parted: bool,
-    /// When there was no way to the speaker for some or all, whatever anyone did.
-    no_source: Option<(u64, u64)>,
+    no_source: Option<NoSource>,
+    /// In order: those who die or freeze at this very instant.
+    dying: Vec<u32>,
     first_counter: u64,
     configs: Configs,
     plan: Plan,
     next_step: usize,
     window: Option<Window>,
     last_sample: (u64, u64),
+}
+
+/// A time in which there was no way to the speaker, whatever anyone did.
+#[derive(Debug, Clone, Copy)]
+struct NoSource {
+    begin: u64,
+    end: u64,
+    /// Or else for those who are cut off from the speaker.
+    everyone: bool,
 }
 
 /// Counters as they were when measuring began.
@@ -111,6 +121,7 @@ impl World {
             serial: 0,
             parted: false,
             no_source: None,
+            dying: Vec::new(),
             first_counter: 1,
             configs: Configs::default(),
             plan,
@@ -127,6 +138,9 @@ impl World {
         world.queue.push(world.options.sample_every, Event::Sample);
         if world.options.outages_per_hour > 0.0 {
             world.queue.push(world.options.sample_every, Event::Outage);
+        }
+        if world.options.loss > 0.0 {
+            world.queue.push(world.options.sample_every, Event::FalseAlarm);
         }
         world
     }
@@ -188,6 +202,7 @@ impl World {
             Event::Thaw(node) => self.thaw(node),
             Event::Mend(link) => self.mend(link),
             Event::Outage => self.outage(),
+            Event::FalseAlarm => self.false_alarm(),
             Event::Heal => self.heal(),
             Event::RootReturns => self.root_returns(),
             Event::Sample => self.sample(),

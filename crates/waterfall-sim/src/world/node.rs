@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::Event;
+use crate::media::watch::{Backup, Exposure};
 use crate::media::{Timeline, Watch};
 use crate::participant::Participant;
 use crate::people::Person;
@@ -73,12 +74,14 @@ impl Node {
         self.is_present() && self.frozen.is_none()
     }
 
-    /// It has lost an ancestor. False if that, or an earlier loss, was known.
-    pub(crate) fn expose(&mut self, now: u64, orphaned: bool) -> bool {
-        let news = self.is_present() && self.watch.exposed == u64::MAX && self.watch.first <= now;
-        if news {
-            (self.watch.exposed, self.watch.orphaned) = (now, orphaned);
+    /// It has lost an ancestor. False if that is no news, nor worse than an earlier loss that it still feels.
+    pub(crate) fn expose(&mut self, now: u64, orphan: bool, backup: Backup) -> bool {
+        if !self.is_present() || self.watch.first > now {
+            return false;
         }
-        news
+        let before = self.watch.exposure;
+        let loss = self.watch.exposure.get_or_insert(Exposure::new(now, orphan, backup));
+        (loss.orphan, loss.backup) = (loss.orphan || orphan, loss.backup.max(backup));
+        self.watch.exposure != before
     }
 }

@@ -37,7 +37,10 @@ impl World {
         if self.window.is_none() && self.now >= self.plan.measured_from {
             self.window = Some(self.mark());
         }
-        self.queue.push(self.now + self.options.sample_every, Event::Sample);
+        let next = self.now + self.options.sample_every;
+        // Measuring begins with a look, since much happens right after.
+        let begins = Some(self.plan.measured_from).filter(|begins| (self.now + 1..next).contains(begins));
+        self.queue.push(begins.unwrap_or(next), Event::Sample);
     }
 
     fn mark(&self) -> Window {

@@ -3,10 +3,10 @@
 use smallvec::SmallVec;
 
 use super::link::{CALLEE, CALLER, LinkRef};
-use super::{Event, World};
+use super::{Event, NoSource, World};
 use crate::media::feed::{Arriving, forecast};
 use crate::media::timeline::Piece;
-use crate::media::watch::Notice;
+use crate::media::watch::{Backup, Notice};
 use crate::media::{Feed, HOP, KEY_FRAME, PACKET};
 use crate::people::Conduct;
 
@@ -238,48 +238,77 @@ impl World {
                 self.tally.first_packet(at - joined.min(at), joined);
             }
             Notice::Gap { from, to } if to - from > GAP => {
-                let (from, excused) = self.excused(from, to);
+                let (from, excused) = self.excused(node, from, to);
                 self.tally.gap(to - from, excused);
                 if to - from > self.options.gap_bound && self.options.checks {
                     self.violated(node, &format!("saw nothing for {} ms", (to - from) / 1_000));
                 }
             }
             Notice::Gap { .. } => {}
-            Notice::Lost { packets, frames } => self.tally.lost(packets, frames),
-            Notice::Survived { from, to, orphan } => {
-                let (from, _) = self.excused(from, to);
-                self.tally.survived(to - from, orphan);
+            Notice::Lost { packets, frames, after } => self.tally.lost(packets, frames, after.map(|loss| loss.backup)),
+            Notice::Survived { from, to, loss } => {
+                let (from, _) = self.excused(node, from, to);
+                self.tally.survived(to - from, loss.orphan, loss.backup);
             }
         }
     }
 
     /// While there is no way to the speaker at all no scheme can help: a gap that ends after there is one again
     /// counts from then on.
-    fn excused(&self, from: u64, to: u64) -> (u64, bool) {
+    fn excused(&self, node: u32, from: u64, to: u64) -> (u64, bool) {
         match self.no_source {
-            Some((begin, end)) if from < end && to >= end && from >= begin.saturating_sub(1_000_000) => (end, true),
+            Some(NoSource { begin, end, everyone })
+                if from < end && to >= end && from + 1_000_000 >= begin && (everyone || self.side(node)) =>
+            {
+                (end, true)
+            }
             _ => (from, false),
         }
     }
 
     /// A participant vanishes: everyone it feeds, near or far, has lost an ancestor.
     pub(crate) fn expose_below(&mut self, node: u32) {
-        let mut open = vec![node];
-        let now = self.now;
-        while let Some(above) = open.pop() {
-            for number in 0..self.nodes[above as usize].links.len() {
-                let (_, slot) = self.nodes[above as usize].links[number];
-                let Some(link) = self.links.get(slot) else { continue };
-                let feeds = link.ends[CALLEE] == above && link.feed.is_some_and(|feed| feed.until >= now);
-                let child = link.ends[CALLER];
-                // Whether it has seen anything yet is known only after a look.
-                self.look(child);
-                let hit = feeds && self.nodes[child as usize].expose(now, above == node);
-                if hit {
-                    open.push(child);
-                }
+        for orphan in self.fed_by(node) {
+            self.expose_from(orphan);
+        }
+    }
+
+    /// A participant has lost its parent, and all below it an ancestor.
+    pub(crate) fn expose_from(&mut self, orphan: u32) {
+        let backup = self.backup_of(orphan);
+        let mut open: SmallVec<[u32; 8]> = SmallVec::from_slice(&[orphan]);
+        while let Some(node) = open.pop() {
+            // Whether it has seen anything yet, and whether an earlier loss is over, is known only after a look.
+            self.look(node);
+            if self.nodes[node as usize].expose(self.now, node == orphan, backup) {
+                open.extend(self.fed_by(node));
             }
         }
+    }
+
+    /// Those who get their stream from this one, or have just turned to it for that.
+    pub(super) fn fed_by(&self, node: u32) -> SmallVec<[u32; 8]> {
+        let child = |slot: u32| {
+            let link = self.links.get(slot).filter(|link| link.ends[CALLEE] == node)?;
+            let fed = link.feeding[CALLER] || link.feed.is_some_and(|feed| feed.until >= self.now);
+            fed.then_some(link.ends[CALLER])
+        };
+        self.nodes[node as usize].links.iter().filter_map(|(_, slot)| child(*slot)).collect()
+    }
+
+    /// How it stands with the standby of someone who loses its parent.
+    fn backup_of(&self, orphan: u32) -> Backup {
+        let standby = |slot: u32| {
+            let link = self.links.get(slot).filter(|link| link.ends[CALLER] == orphan && link.up)?;
+            (!link.feeding[CALLER]).then_some((link.ends[CALLEE], link.cut))
+        };
+        let lives = |(node, cut): (u32, bool)| {
+            let there = self.nodes[node as usize].is_running() && self.dying.binary_search(&node).is_err();
+            there && !cut && !self.is_cut(orphan, node)
+        };
+        let links = self.nodes[orphan as usize].links.iter();
+        let best = links.filter_map(|(_, slot)| standby(*slot)).map(lives).max();
+        best.map_or(Backup::Missing, |lives| if lives { Backup::Warm } else { Backup::Lost })
     }
 
     /// The last look at everyone.
