@@ -213,7 +213,7 @@ impl Tree {
     fn down_for_ward(&self) -> Option<Down> {
         let stand = self.places_to_stand_by(None, 0);
         let (mark, path, starving) = (self.mark?, self.path_to_me(), self.is_starving());
-        Some(Down { mark, path, starving, outside: Vec::new(), beside: Vec::new(), stand })
+        Some(Down { mark, path, starving, outside: Vec::new(), beside: Vec::new(), stand, lag: self.lag() })
     }
 
     /// Our place to a ward, when it has changed.

@@ -50,6 +50,9 @@ pub const COUNTER_LIMIT: Duration = Duration::from_secs(18);
 /// After the link to a new parent is up: a standby is looked for after half to all of this, when
 /// the parent has had time to find its own. A crowd that came together is spread.
 pub const STANDBY_DELAY: Duration = Duration::from_secs(2);
+/// After a move, or when the standby is gone: a standby is looked for after half to all of this. Who
+/// has none is without the stream for a second if the parent dies just now.
+pub const STANDBY_AGAIN: Duration = Duration::from_millis(300);
 /// The first pause after nobody was found to stand by, and between tries to find someone better.
 pub const STANDBY_RETRY: Duration = Duration::from_secs(5);
 /// The longest such pause.

@@ -11,7 +11,7 @@ use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
 use crate::config::{ATTACH_TIMEOUT, GRACE, HEDGE, MAX_OVER, RESUME_PATIENCE};
 use crate::feasibility::is_feasible;
-use crate::neighbour::{Parent, Resume, Standby};
+use crate::neighbour::{Former, Parent, Resume, Standby};
 use crate::timer::Timer;
 use crate::{Event, Output, Tree};
 
@@ -125,7 +125,7 @@ impl Tree {
         if standby.resume == Resume::Rising {
             self.rose_at = Some(self.now);
         }
-        self.take_parent(standby.contact, down, true);
+        self.take_parent(standby.contact, down, standby.round_trip, true);
     }
 
     /// The standby does not take us.
@@ -159,7 +159,7 @@ impl Tree {
 
     /// The edge to a new parent stands; the old one, if it feeds or may yet be heard again, keeps
     /// its link for a while.
-    pub(crate) fn take_parent(&mut self, contact: Contact, mut down: Down, was_standby: bool) {
+    pub(crate) fn take_parent(&mut self, contact: Contact, mut down: Down, round_trip: u16, was_standby: bool) {
         for timer in
             [Timer::Call, Timer::Retry, Timer::Fetch, Timer::Patience, Timer::Resume, Timer::Grace, Timer::RootLost]
         {
@@ -174,7 +174,7 @@ impl Tree {
         let summary = self.summary();
         self.summary_told(&summary);
         let lost = self.lost.take();
-        let old = self.parent.replace(Box::new(Parent::new(contact, down, self.now)));
+        let old = self.parent.replace(Box::new(Parent::new(contact, down, round_trip, self.now)));
         if let Some(lost) = old.as_ref().or(lost.as_ref()).filter(|lost| lost.is_useless() || lost.loss_told) {
             let spot = lost.outside.iter().filter(|spot| spot.free > 0).min_by_key(|spot| spot.depth);
             self.regained = spot.cloned().map(Box::new);
@@ -212,7 +212,7 @@ impl Tree {
         if lying {
             self.shun(old.id());
         }
-        self.former = Some(old.contact);
+        self.former = Some(Former { contact: old.contact, round_trip: old.round_trip });
         let pause = if useless { HEDGE } else { self.config.overlap };
         self.timers.set(Timer::Overlap, self.now + pause);
         // Who is cut off and says so would be no standby either.
@@ -227,23 +227,23 @@ impl Tree {
         if self.standby.is_some() || !self.config.standby {
             return;
         }
-        let Some(contact) = self.former.take() else { return };
+        let Some(Former { contact, round_trip }) = self.former.take() else { return };
         self.timers.clear(Timer::Overlap);
         let peer = contact.node;
         self.feed(peer, false);
         let (advertised, summary) = (self.advertised(), self.summary());
         self.send(peer, TreeMessage::Attach { role: Role::Standby, advertised, summary });
         self.abandon_recruiting();
-        self.standby = Some(Box::new(Standby::untold(contact)));
+        self.standby = Some(Box::new(Standby::untold(contact, round_trip)));
         self.recruit_check();
     }
 
     pub(crate) fn is_former(&self, peer: NodeId) -> bool {
-        self.former.as_ref().is_some_and(|former| former.node == peer)
+        self.former.as_ref().is_some_and(|former| former.contact.node == peer)
     }
 
     pub(crate) fn drop_former(&mut self) {
-        if let Some(peer) = self.former.as_ref().map(|former| former.node) {
+        if let Some(peer) = self.former.as_ref().map(|former| former.contact.node) {
             self.send(peer, TreeMessage::Detach);
             self.forget_former();
             self.output(Output::Hangup { peer });
@@ -253,7 +253,7 @@ impl Tree {
     pub(crate) fn forget_former(&mut self) {
         self.timers.clear(Timer::Overlap);
         if let Some(former) = self.former.take() {
-            self.feed(former.node, false);
+            self.feed(former.contact.node, false);
         }
     }
 

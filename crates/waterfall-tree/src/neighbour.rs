@@ -1,7 +1,5 @@
 //! What is known of the participants at the other ends of the links.
 
-use std::time::Duration;
-
 use waterfall_wire::{Contact, Down, Mark, NodeId, Spot, Summary};
 
 use crate::Timestamp;
@@ -12,6 +10,10 @@ use crate::plan::ids;
 pub(crate) struct Parent {
     pub(crate) contact: Contact,
     pub(crate) mark: Mark,
+    /// How old the stream is when it comes to it, by its word, in milliseconds.
+    pub(crate) lag: u16,
+    /// The round trip to it in milliseconds, as far as measured.
+    pub(crate) round_trip: u16,
     /// It says that it has no way to the root.
     pub(crate) starving: bool,
     /// What it told: the rescue plan, what is beside us below it, where standbys may be found.
@@ -37,10 +39,12 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    pub(crate) fn new(contact: Contact, down: Down, now: Timestamp) -> Self {
+    pub(crate) fn new(contact: Contact, down: Down, round_trip: u16, now: Timestamp) -> Self {
         Self {
             contact,
             mark: down.mark,
+            lag: down.lag,
+            round_trip,
             starving: down.starving,
             outside: down.outside,
             beside: down.beside,
@@ -58,8 +62,8 @@ impl Parent {
 
     /// Takes over what it tells now; whether it starves is for the caller to see to.
     pub(crate) fn take_over(&mut self, down: Down) {
-        let Down { mark, outside, beside, stand, .. } = down;
-        self.mark = mark;
+        let Down { mark, outside, beside, stand, lag, .. } = down;
+        (self.mark, self.lag) = (mark, lag);
         (self.outside, self.beside, self.stand) = (outside, beside, stand);
     }
 
@@ -83,6 +87,13 @@ impl Parent {
         let free = told.map_or(1, |spot| spot.free);
         Spot { contact: self.contact.clone(), depth: self.mark.depth, free, proven: 0 }
     }
+}
+
+/// The parent before this one.
+#[derive(Debug)]
+pub(crate) struct Former {
+    pub(crate) contact: Contact,
+    pub(crate) round_trip: u16,
 }
 
 /// What a warm standby has been asked for.
@@ -109,8 +120,10 @@ pub(crate) struct Standby {
     /// Places to stand by for our children.
     pub(crate) stand: Vec<Spot>,
     pub(crate) resume: Resume,
-    /// How long it took to answer when it was found.
-    pub(crate) round_trip: Duration,
+    /// How old the stream is when it comes to it, by its word, in milliseconds.
+    pub(crate) lag: u16,
+    /// How long it took to answer when it was found, in milliseconds.
+    pub(crate) round_trip: u16,
     /// When it last had no room for us as a child.
     pub(crate) declined_at: Option<Timestamp>,
     /// Not fit since then, although we have a way to the root.
@@ -135,6 +148,9 @@ pub(crate) struct Attempt {
     /// The link is up and the request sent. Until it is answered our counter stands still: if it
     /// went on growing through the old parent, an equally deep new parent would never be feasible.
     pub(crate) attaching: bool,
+    /// When the call was answered, or made; and when the request was sent.
+    pub(crate) answered_at: Timestamp,
+    pub(crate) asked_at: Timestamp,
     /// We have a good parent and would only be nearer the root.
     pub(crate) voluntary: bool,
     /// How many have sent us on since then.

@@ -91,9 +91,15 @@ impl Tree {
         let above = parent.as_spot();
         let above = Spot { free: above.free.saturating_add(1), ..above };
         let above = Some(above).filter(|_| self.parent.is_some() && !parent.is_useless());
-        let told = parent.outside.iter().chain(&parent.beside);
+        // As ours, our parent's plan begins with its own parent, and one place that is free there only
+        // if ours vanishes. That is nothing to those below us.
+        let kept = self.path.iter().rev().nth(1);
+        let free = |spot: &Spot| spot.free.saturating_sub(u8::from(Some(&spot.contact.node) == kept));
+        let told = parent.outside.iter().map(|spot| Spot { free: free(spot), ..spot.clone() });
+        let told = told.chain(parent.beside.iter().cloned());
         let told = told.filter(|spot| spot.free > 0 && spot.contact.node != parent.id());
-        let mut list = nearest(above.clone().into_iter().chain(told.cloned()));
+        let told = told.map(|spot| Spot { proven: spot.proven.min(spot.free), ..spot });
+        let mut list = nearest(above.clone().into_iter().chain(told));
         list.retain(|spot| spot.contact.node != self.me.node);
         if let Some(above) = above.filter(|a| !list.iter().any(|spot| spot.contact.node == a.contact.node)) {
             list.truncate(MAX_SPOTS - 1);
@@ -117,7 +123,7 @@ impl Tree {
         beside.insert(0, self.own_spot());
         beside.truncate(1 + PLAN);
         let (path, starving) = (self.path_to_me(), self.is_starving());
-        Some(Down { mark, path, starving, outside, beside, stand: self.stand_for(node, turn) })
+        Some(Down { mark, path, starving, outside, beside, stand: self.stand_for(node, turn), lag: self.lag() })
     }
 
     /// The root and the lowest of the path; the middle is left out where it would be too long.

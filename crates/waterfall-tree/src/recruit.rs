@@ -6,19 +6,19 @@
 //! of the root take each other's subtrees. Where nothing of that kind is known, open spots of the
 //! rescue plan and then those above the parent are asked.
 
-use std::time::Duration;
-
 use waterfall_wire::{Contact, Down, NodeId, Role, Spot, TreeMessage};
 
-use crate::config::{ATTACH_TIMEOUT, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
+use crate::config::{ATTACH_TIMEOUT, STANDBY_AGAIN, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
+use crate::lag::millis;
 use crate::neighbour::Standby;
-use crate::proximity::bucket;
 use crate::timer::Timer;
 use crate::tree::Phase;
 use crate::{Event, Output, Timestamp, Tree};
 
 /// Candidates of one round; more are not asked.
 const MAX_CALLS: usize = 6;
+/// Candidates known at most.
+const MAX_KNOWN: usize = 4 * MAX_CALLS;
 
 /// One round of looking for a standby.
 #[derive(Debug, Default)]
@@ -28,17 +28,30 @@ pub(crate) struct Recruiting {
     call: Option<Contact>,
     /// The link is up and the request sent, at this moment.
     linked: Option<Timestamp>,
+    /// How many have answered, so that it is known how good they are.
+    measured: u8,
 }
 
-/// A standby this near is near enough: the gap after a loss is silence and one round trip to it.
-const NEAR: Duration = Duration::from_millis(60);
-/// Rounds in which a nearer one is looked for.
-const NEARER_ROUNDS: u8 = 3;
-
-/// How good a standby is, the lesser the better: what it shares, then how far it is.
-fn rank(shared: usize, round_trip: Duration) -> (usize, u8) {
-    (shared, bucket(u32::try_from(round_trip.as_millis()).ok()))
+impl Recruiting {
+    /// Candidates that come last.
+    fn learn(&mut self, contacts: impl Iterator<Item = Contact>) {
+        for contact in contacts {
+            if self.candidates.len() < MAX_KNOWN && !self.candidates.iter().any(|known| known.node == contact.node) {
+                self.candidates.push(contact);
+            }
+        }
+    }
 }
+
+/// A standby that would leave no longer gap after silence than this, in milliseconds, is good
+/// enough: with silence it stays below 150 ms.
+const GOOD_GAP: u16 = 70;
+/// Whoever is to be exchanged for a better one must be worse by this.
+const WORTH_EXCHANGING: u16 = 10;
+/// How many are measured in one round before the best of them has to do.
+const MAX_MEASURED: u8 = 4;
+/// Rounds in which a better one is looked for.
+const BETTER_ROUNDS: u8 = 3;
 
 impl Tree {
     pub(crate) fn is_recruit(&self, peer: NodeId) -> bool {
@@ -58,14 +71,16 @@ impl Tree {
     pub(crate) fn recruit_soon(&mut self) {
         if self.config.standby && self.phase == Phase::Active && !self.is_root {
             self.recruit_rounds = 0;
-            let pause = self.jitter(STANDBY_DELAY);
+            // Newcomers' parents are often new themselves, and have yet to find their own.
+            let pause = self.jitter(if self.moved_at.is_some() { STANDBY_AGAIN } else { STANDBY_DELAY });
             self.timers.set_by(Timer::Recruit, self.now + pause);
         }
     }
 
     /// Looks again later whether what there is can be bettered.
     pub(crate) fn recruit_check(&mut self) {
-        let doubled = STANDBY_RETRY.saturating_mul(1 << self.recruit_rounds.min(8));
+        let base = if self.standby.is_some() { STANDBY_RETRY } else { STANDBY_DELAY };
+        let doubled = base.saturating_mul(1 << self.recruit_rounds.min(8));
         self.recruit_rounds = self.recruit_rounds.saturating_add(1);
         let pause = self.jitter(doubled.min(STANDBY_RETRY_CAP));
         self.timers.set(Timer::Recruit, self.now + pause);
@@ -88,8 +103,8 @@ impl Tree {
         }
         let fit = self.standby.as_ref().filter(|standby| standby.is_fit());
         let shared = fit.map(|standby| self.shared(&standby.path));
-        let near = fit.is_some_and(|standby| standby.round_trip <= NEAR) || self.recruit_rounds > NEARER_ROUNDS;
-        if shared == Some(0) && near {
+        let good = self.has_good_standby() || self.recruit_rounds > BETTER_ROUNDS;
+        if shared == Some(0) && good {
             return;
         }
         if self.standby.is_some() && fit.is_none() {
@@ -107,7 +122,9 @@ impl Tree {
         // Below the root, what is beside us shares nothing with it but the root.
         let beside = parent.beside.iter().filter(|_| self.path.len() == 1);
         let rest = parent.outside.iter().chain(beside).filter(|_| !only_better);
-        let spots = parent.stand.iter().chain(rest);
+        // What hangs below the standby shares as little with us as it does.
+        let known = self.standby.iter().flat_map(|standby| &standby.stand);
+        let spots = parent.stand.iter().chain(known).chain(rest);
         let above = above.filter(|_| !only_better);
         let proximity = self.config.proximity.clone();
         let fate = |contact: &Contact| proximity.share_fate(contact, &parent.contact);
@@ -161,30 +178,55 @@ impl Tree {
             return self.reject();
         };
         let Some(contact) = recruiting.call.take() else { return };
+        recruiting.measured += 1;
+        // Others near it, should it not be good enough.
+        recruiting.learn(down.stand.iter().map(|spot| spot.contact.clone()));
+        let done = recruiting.measured >= MAX_MEASURED;
         self.timers.clear(Timer::RecruitCall);
-        let shared = self.shared(&down.path);
-        let round_trip = self.now.since(asked_at);
-        let current = self.standby.as_ref().map(|old| rank(self.shared(&old.path), old.round_trip));
-        let better = current.is_none_or(|current| rank(shared, round_trip) < current);
+        let round_trip = millis(self.now.since(asked_at));
         // One that has just been asked to be the parent is not exchanged.
-        let better = better && !self.is_resuming();
-        if !better || down.starving || !self.is_sane(from, &down) {
+        let useful = !down.starving && self.is_sane(from, &down) && !self.is_resuming();
+        if useful && self.is_better_standby(&down, round_trip) {
+            self.take_standby(contact, down, round_trip);
+        } else {
             self.send(from, TreeMessage::Detach);
             self.output(Output::Hangup { peer: from });
-            return self.recruit_next();
         }
+        if self.has_good_standby() {
+            self.recruiting = None;
+        } else if done {
+            self.recruiting = None;
+            self.recruit_check();
+        } else {
+            self.recruit_next();
+        }
+    }
+
+    /// Whether it shares less with the parent than the standby there is, or as much and would leave
+    /// a clearly shorter gap.
+    fn is_better_standby(&self, down: &Down, round_trip: u16) -> bool {
+        let Some(old) = self.standby.as_ref() else { return true };
+        let (new, old) = (self.shared(&down.path), self.shared(&old.path));
+        let gap = self.gap_after(down.lag, round_trip).saturating_add(WORTH_EXCHANGING);
+        new < old || (new == old && self.standby_gap().is_some_and(|old| gap < old))
+    }
+
+    fn take_standby(&mut self, contact: Contact, down: Down, round_trip: u16) {
         if let Some(old) = self.standby.take() {
             self.send(old.id(), TreeMessage::Detach);
             self.output(Output::Hangup { peer: old.id() });
         }
-        self.recruiting = None;
-        self.standby = Some(Box::new(Standby { round_trip, ..Standby::new(contact, down) }));
+        let (standby, apart) = (contact.node, self.shared(&down.path) == 0);
+        self.standby = Some(Box::new(Standby::new(contact, down, round_trip)));
         self.changed.plan = true;
         self.timers.clear(Timer::Recruit);
-        self.output(Output::Notify(Event::StandbyFound { standby: from, apart: shared == 0 }));
-        if shared > 0 || round_trip > NEAR {
-            self.recruit_check();
-        }
+        self.output(Output::Notify(Event::StandbyFound { standby, apart }));
+    }
+
+    /// Whether there is no need to look for another.
+    pub(crate) fn has_good_standby(&self) -> bool {
+        let apart = self.standby.as_ref().is_some_and(|standby| self.shared(&standby.path) == 0);
+        apart && self.standby_gap().is_some_and(|gap| gap <= GOOD_GAP)
     }
 
     /// It does not; others may.
@@ -194,7 +236,7 @@ impl Tree {
         self.timers.clear(Timer::RecruitCall);
         // What it names comes first: it lies in the same subtree as it does.
         recruiting.candidates.splice(0..0, spots.into_iter().map(|spot| spot.contact));
-        recruiting.candidates.truncate(4 * MAX_CALLS);
+        recruiting.candidates.truncate(MAX_KNOWN);
         if hang_up {
             self.output(Output::Hangup { peer: to.node });
         }

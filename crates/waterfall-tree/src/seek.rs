@@ -120,7 +120,9 @@ impl Tree {
 
     pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool) {
         self.timers.set(Timer::Call, self.now + limit);
-        self.attempt = Some(Box::new(Attempt { to: to.clone(), attaching: false, voluntary, hops: 0 }));
+        let now = self.now;
+        let attempt = Attempt { to: to.clone(), attaching: false, answered_at: now, asked_at: now, voluntary, hops: 0 };
+        self.attempt = Some(Box::new(attempt));
         self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });
     }
 
@@ -208,7 +210,9 @@ impl Tree {
     /// The link is coming up; that gets time of its own.
     pub(crate) fn on_call_answered(&mut self, peer: NodeId) {
         let longest = self.config.call_timeout;
-        if self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer && !attempt.attaching) {
+        let now = self.now;
+        if let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.to.node == peer && !attempt.attaching) {
+            attempt.answered_at = now;
             let limit =
                 self.search.as_ref().map_or(longest, |search| search.growing(self.config.setup_patience, longest));
             self.timers.set(Timer::Call, self.now + limit);
@@ -273,11 +277,11 @@ impl Tree {
     }
 
     pub(crate) fn request_attach(&mut self) {
-        let (advertised, summary) = (self.advertised(), self.summary());
+        let (advertised, summary, now) = (self.advertised(), self.summary(), self.now);
         let Some(attempt) = self.attempt.as_mut().filter(|attempt| !attempt.attaching) else {
             return self.reject();
         };
-        attempt.attaching = true;
+        (attempt.attaching, attempt.asked_at) = (true, now);
         let to = attempt.to.node;
         // A leaving parent does not feed for long.
         let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some() && !parent.stays);
@@ -311,7 +315,8 @@ impl Tree {
             if attempt.voluntary {
                 self.rose_at = Some(self.now);
             }
-            self.take_parent(attempt.to, down, false);
+            let round_trip = attempt.round_trip(self.now);
+            self.take_parent(attempt.to, down, round_trip, false);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The standby, once it is there: what it tells, and whether it is still the right one.
 
-use std::time::Duration;
-
 use waterfall_wire::{Contact, Down, Mark, NodeId};
 
 use crate::config::{STANDBY_RETRY, STANDBY_STARVING_LIMIT};
@@ -11,7 +9,7 @@ use crate::timer::Timer;
 use crate::{Event, Loss, Output, Timestamp, Tree};
 
 impl Standby {
-    pub(crate) fn new(contact: Contact, down: Down) -> Self {
+    pub(crate) fn new(contact: Contact, down: Down, round_trip: u16) -> Self {
         Self {
             contact,
             mark: down.mark,
@@ -20,14 +18,15 @@ impl Standby {
             silent: false,
             stand: down.stand,
             resume: Resume::Idle,
-            round_trip: Duration::ZERO,
+            lag: down.lag,
+            round_trip,
             declined_at: None,
             unfit_since: None,
         }
     }
 
     /// One that has yet to tell its place; until then it is of no use.
-    pub(crate) fn untold(contact: Contact) -> Self {
+    pub(crate) fn untold(contact: Contact, round_trip: u16) -> Self {
         Self {
             contact,
             mark: below(Mark { counter: 0, depth: 0 }),
@@ -36,7 +35,8 @@ impl Standby {
             silent: false,
             stand: Vec::new(),
             resume: Resume::Idle,
-            round_trip: Duration::ZERO,
+            lag: 0,
+            round_trip,
             declined_at: None,
             unfit_since: None,
         }
@@ -64,7 +64,7 @@ impl Tree {
         standby.mark = down.mark;
         standby.path = down.path;
         standby.stand = down.stand;
-        standby.starving = down.starving;
+        (standby.starving, standby.lag) = (down.starving, down.lag);
         self.changed.plan = true;
         self.standby_unfit();
         self.review_standby();
@@ -97,7 +97,7 @@ impl Tree {
         if standby.path.contains(&me) {
             return self.drop_standby(true);
         }
-        if self.shared(&standby.path) > 0 {
+        if !self.has_good_standby() {
             let pause = self.jitter(STANDBY_RETRY);
             self.timers.set_by(Timer::Recruit, self.now + pause);
         }

@@ -8,7 +8,7 @@ use waterfall_wire::{Contact, Mark, NodeId, Refusal, Spot, TreeMessage};
 
 use crate::balance::Insertion;
 use crate::counter::Wanted;
-use crate::neighbour::{Attempt, Child, Parent, Standby, Ward};
+use crate::neighbour::{Attempt, Child, Former, Parent, Standby, Ward};
 use crate::placement::Ledger;
 use crate::publication::Published;
 use crate::recruit::Recruiting;
@@ -77,7 +77,7 @@ pub struct Tree {
     /// The parent before, while there is none: its rescue plan is what we go by.
     pub(crate) lost: Option<Box<Parent>>,
     /// The parent before, while it still feeds beside the new one, or may yet be heard again.
-    pub(crate) former: Option<Contact>,
+    pub(crate) former: Option<Former>,
     pub(crate) standby: Option<Box<Standby>>,
     pub(crate) recruiting: Option<Box<Recruiting>>,
     pub(crate) recruit_rounds: u8,

@@ -109,6 +109,11 @@ pub struct Down {
     /// empty then.
     #[n(5)]
     pub stand: Vec<Spot>,
+    /// How old the stream is when it comes to the parent, in milliseconds: half the round trips of
+    /// the links between it and the root, as measured. 0 for the root; the greatest also stands
+    /// for more.
+    #[n(6)]
+    pub lag: u16,
 }
 
 /// Why a participant does not take a child.

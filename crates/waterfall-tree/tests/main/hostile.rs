@@ -26,6 +26,7 @@ fn down(counter: u64, path: &[usize]) -> Down {
         // Whom a child is told of first is the parent itself.
         beside: vec![spot(*path.last().unwrap(), depth, 0)],
         stand: Vec::new(),
+        lag: 0,
     }
 }
 
@@ -246,14 +247,23 @@ fn any_mark() -> impl Strategy<Value = Mark> {
 }
 
 fn any_down() -> impl Strategy<Value = Down> {
-    (any_mark(), prop::collection::vec(any_node(), 0..6), any::<bool>(), any_spots(), any_spots(), any_spots())
-        .prop_map(|(mark, path, starving, outside, beside, stand)| Down {
+    (
+        any_mark(),
+        prop::collection::vec(any_node(), 0..6),
+        any::<bool>(),
+        any_spots(),
+        any_spots(),
+        any_spots(),
+        any::<u16>(),
+    )
+        .prop_map(|(mark, path, starving, outside, beside, stand, lag)| Down {
             mark,
             path,
             starving,
             outside,
             beside,
             stand,
+            lag,
         })
 }
 

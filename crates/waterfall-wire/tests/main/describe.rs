@@ -83,6 +83,7 @@ impl Describe for Down {
         json!({
             "mark": self.mark.describe(), "path": self.path.describe(), "starving": self.starving,
             "outside": self.outside.describe(), "beside": self.beside.describe(), "stand": self.stand.describe(),
+            "lag": self.lag,
         })
     }
 }

@@ -140,6 +140,7 @@ fn largest_down() -> Down {
         outside: largest_spots(),
         beside: largest_spots(),
         stand: largest_wards(),
+        lag: u16::MAX,
     }
 }
 

@@ -247,6 +247,7 @@ pub(crate) fn down() -> Down {
         outside: vec![spot(5)],
         beside: vec![spot(6)],
         stand: vec![spot(7)],
+        lag: 120,
     }
 }
 

@@ -91,8 +91,16 @@ fn wards() -> impl Strategy<Value = Vec<Spot>> {
 }
 
 fn down() -> impl Strategy<Value = Down> {
-    (mark(), nodes(MAX_PATH), any::<bool>(), spots(), spots(), wards()).prop_map(
-        |(mark, path, starving, outside, beside, stand)| Down { mark, path, starving, outside, beside, stand },
+    (mark(), nodes(MAX_PATH), any::<bool>(), spots(), spots(), wards(), any::<u16>()).prop_map(
+        |(mark, path, starving, outside, beside, stand, lag)| Down {
+            mark,
+            path,
+            starving,
+            outside,
+            beside,
+            stand,
+            lag,
+        },
     )
 }
 
