@@ -10,26 +10,32 @@ A run follows from its options alone: the same command gives the same events in 
 digest in the report. Progress goes to stderr, the report to stdout.
 
 Exit codes: 0 all well, 1 something happened that must not (the report says what), 2 usage or an unreadable
-trace, 130 interrupted.
+trace, 130 interrupted (what had been run until then is printed).
 
 Examples:
   waterfall-sim --list
   waterfall-sim --scenario churn-lognormal --nodes 10000 --baselines
-  waterfall-sim --scenario growth --nodes 1000,10000,100000 --plots docs/plots
-  waterfall-sim --scenario growth --nodes 1000000 --skip-codec --json";
+  waterfall-sim --scenario all --nodes 1000 --seed 1,2,3 --markdown
+  waterfall-sim --scenario growth --nodes 1000,10000,100000 --json > growth.json
+  waterfall-sim --scenario growth --nodes 1000000 --skip-codec --json > million.json
+  waterfall-sim --from growth.json,million.json --markdown --plots docs/plots";
 
 /// Simulates rooms of up to millions of participants with the state machine that runs in the node.
 #[derive(Debug, Parser)]
 #[command(name = "waterfall-sim", version, after_help = AFTER_HELP)]
-#[command(group(ArgGroup::new("what").required(true).args(["scenario", "csv", "list"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["scenario", "csv", "list", "from"])))]
 pub(crate) struct Cli {
-    /// What happens to the room; `--list` tells the names.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) scenario: Option<String>,
+    /// What happens to the room; `--list` tells the names. Several are run one after the other; `all`: every one.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) scenario: Vec<String>,
 
     /// Take who joins and leaves when from a file: join_ms,leave_ms,uplink_kbps,leaf_only,x,y (`-`: standard input).
     #[arg(long, value_name = "FILE", visible_alias = "trace")]
     pub(crate) csv: Option<PathBuf>,
+
+    /// Run nothing: show reports that were printed with `--json`.
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) from: Vec<PathBuf>,
 
     /// Tell the scenarios and end.
     #[arg(long)]
@@ -39,9 +45,9 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1000", value_parser = nodes)]
     pub(crate) nodes: Vec<u32>,
 
-    /// Decides everything that is left to chance.
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub(crate) seed: u64,
+    /// Decides everything that is left to chance; with several each run is done once for each.
+    #[arg(long, value_name = "S", value_delimiter = ',', default_value = "1")]
+    pub(crate) seed: Vec<u64>,
 
     /// The scheme that participants follow.
     #[arg(long, value_enum, default_value_t = Strategy::Waterfall)]
@@ -54,6 +60,10 @@ pub(crate) struct Cli {
     /// Print the report as JSON, an array with one object for each run.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print the reports as tables for a document.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
 
     /// Draw gaps, height, stretch and traffic as SVG into this folder.
     #[arg(long, value_name = "DIR")]
@@ -101,7 +111,7 @@ pub(crate) struct Cli {
     pub(crate) nat: f64,
 
     /// Median round trip between two participants, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 50.0, value_parser = positive)]
+    #[arg(long, value_name = "MS", default_value_t = 50.0, value_parser = round_trip)]
     pub(crate) rtt: f64,
 
     /// Let participants know round trips to others before they call, as if they had measured them.
@@ -155,6 +165,12 @@ fn positive(text: &str) -> Result<f64, String> {
     if value > 0.0 && value <= 1e6 { Ok(value) } else { Err("more than 0 and at most 1 000 000".to_owned()) }
 }
 
+fn round_trip(text: &str) -> Result<f64, String> {
+    let value = number(text)?;
+    // Beyond that every call is given up before it can be answered.
+    if value > 0.0 && value <= 2_000.0 { Ok(value) } else { Err("more than 0 and at most 2 000".to_owned()) }
+}
+
 fn not_negative(text: &str) -> Result<f64, String> {
     let value = number(text)?;
     if (0.0..=1e6).contains(&value) { Ok(value) } else { Err("from 0 to 1 000 000".to_owned()) }
@@ -182,9 +198,9 @@ impl Cli {
     }
 
     /// How a run of this size is done.
-    pub(crate) fn options(&self, nodes: u32, strategy: Strategy) -> Options {
+    pub(crate) fn options(&self, nodes: u32, seed: u64, strategy: Strategy) -> Options {
         Options {
-            seed: self.seed,
+            seed,
             strategy,
             population: self.population(),
             distances: self.distances,

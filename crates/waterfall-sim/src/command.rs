@@ -5,12 +5,12 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use waterfall_sim::{
-    Interrupted, Log, Plan, Report, SCENARIOS, Scenario, Strategy, TraceError, plots, read_trace, run,
+    Interrupted, Log, Plan, Report, SCENARIOS, Scenario, Strategy, TraceError, markdown, plots, read_trace, run,
 };
 
 use crate::cli::Cli;
@@ -18,6 +18,8 @@ use crate::cli::Cli;
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const INTERRUPTED: u8 = 130;
+/// What runs of a trace are called.
+const TRACE: &str = "trace";
 
 /// Something on the command line makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -42,31 +44,86 @@ pub(crate) fn main(cli: &Cli) -> anyhow::Result<ExitCode> {
     }
     let stop = stop_on_interrupt()?;
     let mut reports: Vec<Report> = Vec::new();
-    for (nodes, plan, name) in plans(cli)? {
-        for strategy in strategies(cli) {
-            let report = one_run(cli, &name, nodes, plan.clone(), strategy, &stop)?;
-            if !cli.json {
-                print(format_args!("{report}\n"))?;
+    let done = if cli.from.is_empty() { run_all(cli, &stop, &mut reports) } else { read_all(cli, &mut reports) };
+    // What an interrupt leaves is shown all the same.
+    let interrupted = done.as_ref().is_err_and(|error| error.is::<Interrupted>());
+    if done.is_ok() || (interrupted && !reports.is_empty()) {
+        show(cli, &reports)?;
+    }
+    done?;
+    let failed = reports.iter().filter(|report| report.violations > 0).inspect(|report| {
+        let Report { scenario, nodes, seed, .. } = report;
+        eprintln!("waterfall-sim: {scenario}: something happened that must not; to see it again:");
+        eprintln!("  {}", again(scenario, *nodes, *seed, std::env::args().skip(1)));
+    });
+    Ok(if failed.count() > 0 { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// The command that does one run of many again: all that was said but what makes them many, and what is done with them.
+fn again(scenario: &str, nodes: u32, seed: u64, arguments: impl Iterator<Item = String>) -> String {
+    const DROPPED: [&str; 7] = ["--scenario", "--nodes", "--seed", "--plots", "--log", "--follow", "--from"];
+    const FLAGS: [&str; 5] = ["--baselines", "--json", "--markdown", "--quiet", "-q"];
+    let mut command = match scenario {
+        TRACE => String::from("waterfall-sim"),
+        name => format!("waterfall-sim --scenario {name} --nodes {nodes}"),
+    };
+    command += &format!(" --seed {seed}");
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        let (name, has_value) = argument.split_once('=').map_or((argument.as_str(), false), |(name, _)| (name, true));
+        if DROPPED.contains(&name) {
+            if !has_value {
+                arguments.next();
             }
-            reports.push(report);
+        } else if !FLAGS.contains(&name) {
+            command += " ";
+            command += &argument;
         }
     }
+    command
+}
+
+fn run_all(cli: &Cli, stop: &AtomicBool, reports: &mut Vec<Report>) -> anyhow::Result<()> {
+    let runs = runs(cli)?;
+    for (number, run) in runs.iter().enumerate() {
+        let report = one_run(cli, run, (number + 1, runs.len()), stop)?;
+        if !cli.json && !cli.markdown {
+            print(format_args!("{report}\n"))?;
+        }
+        reports.push(report);
+    }
+    Ok(())
+}
+
+fn read_all(cli: &Cli, reports: &mut Vec<Report>) -> anyhow::Result<()> {
+    for path in &cli.from {
+        let text = std::fs::read(path).map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;
+        let read: Vec<Report> = serde_json::from_slice(&text)
+            .map_err(|error| Usage(format!("{} is no report of this version: {error}", path.display())))?;
+        reports.extend(read);
+    }
+    if !cli.json && !cli.markdown {
+        for report in reports {
+            print(format_args!("{report}\n"))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is shown of all reports together.
+fn show(cli: &Cli, reports: &[Report]) -> anyhow::Result<()> {
     if cli.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&reports)?))?;
+        print(format_args!("{}\n", serde_json::to_string_pretty(reports)?))?;
+    }
+    if cli.markdown {
+        print(format_args!("{}", markdown(reports)))?;
     }
     if let Some(folder) = &cli.plots {
-        for file in plots(&reports, folder)? {
+        for file in plots(reports, folder)? {
             eprintln!("wrote {}", file.display());
         }
     }
-    let failed = reports.iter().any(|report| report.violations > 0);
-    if failed {
-        eprintln!(
-            "waterfall-sim: something happened that must not; run again with --seed {} to see it again",
-            cli.seed
-        );
-    }
-    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    Ok(())
 }
 
 /// Prints; whoever has stopped reading has seen enough.
@@ -104,42 +161,69 @@ fn strategies(cli: &Cli) -> Vec<Strategy> {
     std::iter::once(cli.strategy).chain(others).collect()
 }
 
-/// What is run: sizes, plans, and the name that they go by.
-fn plans(cli: &Cli) -> anyhow::Result<Vec<(u32, Plan, String)>> {
-    if let Some(path) = &cli.csv {
-        let (plan, nodes) = trace(cli, path)?;
-        return Ok(vec![(nodes, plan, "trace".to_owned())]);
-    }
-    let name = cli.scenario.as_deref().unwrap_or_default();
-    let Some(scenario) = Scenario::named(name) else {
-        let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-        bail!(Usage(format!("there is no scenario '{name}'; there are {}", names.join(", "))));
-    };
-    let plan = |nodes: &u32| (*nodes, scenario.plan(cli.seed, &cli.population(), &cli.size(*nodes)), name.to_owned());
-    Ok(cli.nodes.iter().map(plan).collect())
+/// One run: of what, how large, by which scheme and seed.
+struct Run {
+    name: String,
+    nodes: u32,
+    seed: u64,
+    strategy: Strategy,
 }
 
-fn trace(cli: &Cli, path: &Path) -> anyhow::Result<(Plan, u32)> {
+/// All that is to be run.
+fn runs(cli: &Cli) -> anyhow::Result<Vec<Run>> {
+    let all = cli.scenario == ["all"];
+    let names = match &cli.csv {
+        Some(_) => vec![TRACE.to_owned()],
+        None if all => SCENARIOS.iter().map(|scenario| scenario.name.to_owned()).collect(),
+        None => cli.scenario.clone(),
+    };
+    if let Some(name) = names.iter().find(|name| cli.csv.is_none() && Scenario::named(name).is_none()) {
+        let known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        bail!(Usage(format!("there is no scenario '{name}'; there are {}", known.join(", "))));
+    }
+    let one = cli.seed.len() == 1 && !cli.baselines;
+    if cli.csv.as_deref() == Some(Path::new("-")) && !one {
+        bail!(Usage("standard input can be read once; several runs need a file".to_owned()));
+    }
+    let mut runs = Vec::new();
+    for name in names {
+        // How many a trace has is known when it has been read.
+        for &nodes in if cli.csv.is_some() { &[0][..] } else { &cli.nodes } {
+            for strategy in strategies(cli) {
+                runs.extend(cli.seed.iter().map(|&seed| Run { name: name.clone(), nodes, seed, strategy }));
+            }
+        }
+    }
+    Ok(runs)
+}
+
+/// What happens in a run, and how many take part.
+fn plan(cli: &Cli, run: &Run) -> anyhow::Result<(Plan, u32)> {
+    match (&cli.csv, Scenario::named(&run.name)) {
+        (Some(path), _) => trace(cli, path, run.seed),
+        (None, Some(scenario)) => Ok((scenario.plan(run.seed, &cli.population(), &cli.size(run.nodes)), run.nodes)),
+        (None, None) => bail!(Usage(format!("there is no scenario '{}'", run.name))),
+    }
+}
+
+fn trace(cli: &Cli, path: &Path, seed: u64) -> anyhow::Result<(Plan, u32)> {
     let after = cli.after.unwrap_or(600);
     let population = cli.population();
     let read = if path == Path::new("-") {
-        read_trace(io::stdin().lock(), cli.seed, &population, after)
+        read_trace(io::stdin().lock(), seed, &population, after)
     } else {
         let file = File::open(path).map_err(TraceError::Io);
-        file.and_then(|file| read_trace(BufReader::new(file), cli.seed, &population, after))
+        file.and_then(|file| read_trace(BufReader::new(file), seed, &population, after))
     };
     // The error stays what it is, so that its exit code is known.
     read.map_err(|error| anyhow::Error::new(error).context(path.display().to_string()))
 }
 
-fn one_run(
-    cli: &Cli,
-    name: &str,
-    nodes: u32,
-    plan: Plan,
-    strategy: Strategy,
-    stop: &AtomicBool,
-) -> anyhow::Result<Report> {
+fn one_run(cli: &Cli, which: &Run, (number, of): (usize, usize), stop: &AtomicBool) -> anyhow::Result<Report> {
+    let bar = progress_bar(cli.quiet);
+    let turn = if of > 1 { format!("{number}/{of} ") } else { String::new() };
+    bar.set_prefix(format!("{turn}{} {} {} seed {}", which.name, which.strategy.name(), which.nodes, which.seed));
+    let (plan, nodes) = plan(cli, which)?;
     let mut log = match &cli.log {
         Some(path) => {
             let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -148,18 +232,14 @@ fn one_run(
         }
         None => Log::default(),
     };
-    let bar = progress_bar(cli.quiet);
-    bar.set_prefix(format!("{name} {} {nodes}", strategy.name()));
-    let report = run(name, nodes, cli.options(nodes, strategy), plan, &mut log, stop, |progress| {
+    let options = cli.options(nodes, which.seed, which.strategy);
+    let report = run(&which.name, nodes, options, plan, &mut log, stop, |progress| {
         bar.set_length(progress.end / 1_000_000);
         bar.set_position(progress.now / 1_000_000);
         bar.set_message(format!("{} there, {:.1} M events", progress.present, progress.events as f64 / 1e6));
     });
     bar.finish_and_clear();
     log.finish().context("cannot write the log")?;
-    if stop.load(Ordering::Relaxed) {
-        return Err(Interrupted.into());
-    }
     Ok(report?)
 }
 

@@ -1,6 +1,6 @@
 //! Counts by value in bounded memory.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Each doubling is divided into so many steps: a percentile is right to 0.8 %.
 const STEPS: u32 = 128;
@@ -17,7 +17,7 @@ pub struct Histogram {
 }
 
 /// A distribution in a few figures, in the histogram's unit times what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// How many values there are.
     pub count: u64,

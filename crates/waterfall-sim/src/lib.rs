@@ -46,7 +46,7 @@ pub use log::Log;
 pub use options::Options;
 pub use people::Population;
 pub use report::{
-    Effort, Joins, Kind, Report, RootLoad, Shape, TrafficReport, Viewing,
+    Conditions, Effort, Joins, Kind, Report, RootLoad, Shape, TrafficReport, Viewing, markdown,
     plot::{PlotError, plots},
 };
 pub use scenario::{Plan, SCENARIOS, Scenario, Size};

@@ -1,6 +1,6 @@
 //! Which scheme the participants follow.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// As in the media engine: fillers to a child, and the bounds of the silence that makes a parent lost.
 const FILLER: u64 = 20_000;
@@ -8,7 +8,7 @@ const LEAST_SILENCE: u64 = 60_000;
 const MOST_SILENCE: u64 = 500_000;
 
 /// A scheme for joining and repairing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// `waterfall-tree`, the code that runs in the node.

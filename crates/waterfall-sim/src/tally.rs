@@ -4,10 +4,11 @@ use waterfall_wire::Role;
 
 use crate::histogram::Histogram;
 use crate::media::watch::Backup;
+use crate::scenario::Plan;
 use crate::traffic::Traffic;
 
 /// The room at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Sample {
     /// Seconds since the start.
     pub seconds: f64,
@@ -17,6 +18,8 @@ pub struct Sample {
     pub attached: u32,
     /// Edges from the root to the deepest of them.
     pub height: u32,
+    /// The least height that all of them could have.
+    pub least_height: u32,
     /// Their mean depth.
     pub mean_depth: f64,
     /// Link control messages' bytes, as bit/s for each participant, since the sample before.
@@ -36,13 +39,18 @@ pub(crate) struct Tally {
     pub(crate) refused: u64,
     pub(crate) root_calls: u64,
     pub(crate) root_probes: u64,
+    /// Calls to the root in the present second, in the busiest, and in the busiest since measuring began.
     root_second: (u64, u64),
     pub(crate) root_calls_busiest_second: u64,
+    pub(crate) root_calls_busiest_measured: u64,
     pub(crate) moves: u64,
     pub(crate) parents_lost: u64,
     pub(crate) misdirected: u64,
     pub(crate) reflows: u64,
+    /// Joins count for the figures of joining from this moment, other things from that.
     joins_from: u64,
+    measured_from: u64,
+    pub(crate) unfinished: u64,
     pub(crate) attach: Histogram,
     pub(crate) first_packet: Histogram,
     pub(crate) calls_per_join: Histogram,
@@ -67,9 +75,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Joins count for the figures of joining from this moment.
-    pub(crate) fn joined_from(joins_from: u64) -> Self {
-        Self { joins_from, ..Self::default() }
+    /// Of a run of this plan.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        Self { joins_from: plan.joins_from, measured_from: plan.measured_from, ..Self::default() }
     }
 
     pub(crate) fn called(&mut self, role: Role, root: bool, now: u64) {
@@ -83,6 +91,9 @@ impl Tally {
             self.root_second =
                 if self.root_second.0 == second { (second, self.root_second.1 + 1) } else { (second, 1) };
             self.root_calls_busiest_second = self.root_calls_busiest_second.max(self.root_second.1);
+            if now >= self.measured_from {
+                self.root_calls_busiest_measured = self.root_calls_busiest_measured.max(self.root_second.1);
+            }
         }
     }
 
@@ -91,6 +102,12 @@ impl Tally {
             self.attach.add(took);
             self.calls_per_join.add(u64::from(calls));
         }
+    }
+
+    /// Someone never had a parent, and has made so many calls for it.
+    pub(crate) fn unfinished(&mut self, waited: u64, calls: u32, joined: u64) {
+        self.unfinished += 1;
+        self.attached(waited, calls, joined);
     }
 
     pub(crate) fn first_packet(&mut self, took: u64, joined: u64) {

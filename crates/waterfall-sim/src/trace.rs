@@ -77,7 +77,9 @@ pub fn read(
         if read as u64 > MAX_LINE {
             return Err(wrong(format!("longer than {MAX_LINE} bytes")));
         }
-        let text = std::str::from_utf8(&bytes).map_err(|_| wrong("not UTF-8".to_owned()))?.trim();
+        // Spreadsheets put a byte order mark first.
+        let bytes = if number == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) } else { &bytes };
+        let text = std::str::from_utf8(bytes).map_err(|_| wrong("not UTF-8".to_owned()))?.trim();
         if text.is_empty() || text.starts_with('#') || (joins.is_empty() && text == HEADER) {
             continue;
         }

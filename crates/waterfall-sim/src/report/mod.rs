@@ -1,18 +1,23 @@
 //! What came of a run, for programs (JSON) and for people (a table).
 
 mod figures;
+mod markdown;
 pub(crate) mod plot;
 mod table;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::histogram::Percentiles;
 use crate::strategy::Strategy;
 use crate::tally::Sample;
 use crate::usage::Usage;
 
+pub use markdown::markdown;
+
 /// One run's figures.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// The scenario's name.
     pub scenario: String,
@@ -24,6 +29,8 @@ pub struct Report {
     pub nodes: u32,
     /// Participants at the end, the speaker included.
     pub present: u32,
+    /// The conditions.
+    pub conditions: Conditions,
     /// Length of the run in simulated seconds.
     pub simulated_seconds: f64,
     /// Seconds at its end that traffic and moves are measured over.
@@ -42,6 +49,8 @@ pub struct Report {
     pub run: Effort,
     /// Things that must not be and were.
     pub violations: u64,
+    /// The same by kind; kinds that did not occur are left out.
+    pub violations_by_kind: BTreeMap<String, u64>,
     /// The first of them, in words.
     pub failures: Vec<String>,
     /// The room over time.
@@ -52,31 +61,71 @@ pub struct Report {
     pub stretch_curve: Vec<(f64, f64)>,
 }
 
+/// The conditions of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Conditions {
+    /// Children a participant with enough upload serves.
+    pub fan_out: u8,
+    /// What the stream takes, in kbit/s.
+    pub stream_kbps: u32,
+    /// Share of participants that serve nobody.
+    pub leaf_share: f64,
+    /// Share of participants behind a NAT.
+    pub nat_share: f64,
+    /// Median round trip between two participants, in milliseconds.
+    pub round_trip_ms: f64,
+    /// Mean jitter as a share of a link's one-way delay.
+    pub jitter: f64,
+    /// Share of packets lost on each link.
+    pub loss: f64,
+    /// How often in an hour each link stalls.
+    pub outages_per_hour: f64,
+    /// Participants knew round trips before they called.
+    pub distances: bool,
+    /// Messages were handed over instead of encoded and decoded.
+    pub skip_codec: bool,
+}
+
 /// How joining went; times in milliseconds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Joins {
-    /// From the start to having a parent.
+    /// From the start to having a parent; who is there at the end and never had one counts with the time until then.
     pub attached_ms: Percentiles,
     /// From the start to the first packet.
     pub first_packet_ms: Percentiles,
     /// Calls until there was a parent.
     pub calls: Percentiles,
+    /// Participants that were there at the end and never had a parent.
+    pub unfinished: u64,
 }
 
 /// What viewers noticed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Viewing {
     /// For each time that someone lost an ancestor without a word: from the last packet before to the first new one
-    /// after, in milliseconds. Where nothing was interrupted it is the distance of two packets.
+    /// after, in milliseconds, the longest that begins within five seconds. Where nothing was interrupted it is the
+    /// distance of two packets.
     pub gap_per_lost_ancestor_ms: Percentiles,
     /// The same for those only whose parent itself was lost.
     pub gap_of_orphans_ms: Percentiles,
+    /// Of these, those who had a standby that lived.
+    pub gap_with_standby_ms: Percentiles,
+    /// Those who had no standby just then.
+    pub gap_without_standby_ms: Percentiles,
+    /// Those whose standby was gone as well.
+    pub gap_standby_lost_ms: Percentiles,
     /// Every interruption of more than three packets, whatever the reason.
     pub gaps_ms: Percentiles,
     /// Of these, how many count only from when there was a way to the speaker again.
     pub gaps_excused: u64,
     /// Frames of which something never came.
     pub frames_lost: u64,
+    /// Of these, those lost by orphans whose standby lived, and by all below them.
+    pub frames_lost_with_standby: u64,
+    /// The same where there was no standby just then.
+    pub frames_lost_without_standby: u64,
+    /// The same where the standby was gone as well.
+    pub frames_lost_standby_lost: u64,
     /// Packets that never came.
     pub packets_lost: u64,
     /// How often someone lost packets.
@@ -90,7 +139,7 @@ pub struct Viewing {
 }
 
 /// The tree's shape.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Shape {
     /// Edges from the root to the deepest participant at the end.
     pub height: u32,
@@ -100,14 +149,18 @@ pub struct Shape {
     pub optimal_height: u32,
     /// Mean depth at the end.
     pub mean_depth: f64,
+    /// Participants for whom the others' places cannot be enough, however they are arranged.
+    pub unplaceable: u64,
     /// Delay through the tree against the direct way.
     pub stretch: Percentiles,
+    /// Delay from the speaker through the tree, in milliseconds.
+    pub delay_ms: Percentiles,
     /// Share of participants with a second, warm parent at the end.
     pub standby_share: f64,
 }
 
 /// What each participant sends, in bit/s.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrafficReport {
     /// Tree messages and RESUME, as bytes handed to the data channel.
     pub link_control: f64,
@@ -134,10 +187,10 @@ pub struct TrafficReport {
 }
 
 /// One kind of message.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kind {
     /// Its name.
-    pub kind: &'static str,
+    pub kind: String,
     /// How many a participant sends in a second.
     pub per_second: f64,
     /// What they take, in bit/s.
@@ -145,18 +198,22 @@ pub struct Kind {
 }
 
 /// What the root had to do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RootLoad {
     /// Calls made to it in all.
     pub calls: u64,
     /// In the second with the most.
     pub busiest_second: u64,
+    /// Calls since measuring began; where something is done to a settled room, that is since then.
+    pub calls_measured: u64,
+    /// In the second with the most of these.
+    pub busiest_second_measured: u64,
     /// Questions for open spots.
     pub probes: u64,
 }
 
 /// The machine's effort.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Effort {
     /// Time, processor time and memory of the process so far.
     #[serde(flatten)]

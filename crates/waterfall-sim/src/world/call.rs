@@ -109,7 +109,7 @@ impl World {
         self.answering = Some(number);
         self.input(callee, Input::Called { from: ident::id(caller), role, advertised });
         if self.answering.take().is_some() {
-            self.violated(callee, "did not answer a call at once");
+            self.violated("call", callee, "did not answer a call at once");
             self.calls.take(number);
         }
     }
@@ -121,7 +121,7 @@ impl World {
 
     pub(crate) fn accept(&mut self, node: u32) {
         let Some(call) = self.answering.take().and_then(|number| self.calls.take(number)) else {
-            return self.violated(node, "accepted a call that nobody made");
+            return self.violated("call", node, "accepted a call that nobody made");
         };
         let Some((caller, delay)) = self.link(call.link).map(|link| (link.ends[CALLER], link.delay)) else { return };
         if let Some(own) = self.link_to(node, caller) {
@@ -162,7 +162,7 @@ impl World {
 
     pub(crate) fn refuse(&mut self, node: u32, reason: Refusal, spots: Vec<Spot>) {
         let Some(number) = self.answering.take() else {
-            return self.violated(node, "refused a call that nobody made");
+            return self.violated("call", node, "refused a call that nobody made");
         };
         let spots = self.through_codec(spots);
         let Some(call) = self.calls.get_mut(number) else { return };
@@ -183,7 +183,7 @@ impl World {
             Ok(TreeMessage::Refused { spots, .. }) => spots,
             Ok(_) => Vec::new(),
             Err(error) => {
-                self.violated(self.root, &format!("and others were told spots that do not decode: {error}"));
+                self.violated("codec", self.root, &format!("and others were told spots that do not decode: {error}"));
                 Vec::new()
             }
         }

@@ -10,8 +10,8 @@ const MOST_PARENTS: usize = 3;
 
 impl World {
     /// Something that must not be. The run goes on, and fails in the end.
-    pub(crate) fn violated(&mut self, node: u32, what: &str) {
-        self.violations += 1;
+    pub(crate) fn violated(&mut self, kind: &'static str, node: u32, what: &str) {
+        *self.violations.entry(kind).or_default() += 1;
         if self.failures.len() < KEPT {
             self.failures.push(format!("{:.3} s: participant {node} {what}", self.now as f64 / 1e6));
         }
@@ -22,7 +22,7 @@ impl World {
         let mut above = self.nodes[node as usize].parent;
         for _ in 0..self.nodes.len() {
             match above {
-                Some(at) if at == node => return self.violated(node, "is its own ancestor"),
+                Some(at) if at == node => return self.violated("loop", node, "is its own ancestor"),
                 Some(at) if !self.nodes[at as usize].orphan => above = self.nodes[at as usize].parent,
                 _ => return,
             }
@@ -46,7 +46,7 @@ impl World {
         let children = relay.links.iter().filter(|(_, slot)| lives(*slot) == Some(true)).count() as u32;
         if children > allowed {
             let fan_out = relay.person.fan_out;
-            self.violated(node, &format!("has {children} children, its fan-out is {fan_out}"));
+            self.violated("degree", node, &format!("has {children} children, its fan-out is {fan_out}"));
         }
     }
 
@@ -55,7 +55,7 @@ impl World {
         let up = |slot: u32| self.links.get(slot).is_some_and(|link| link.ends[CALLER] == node && link.feeding[CALLER]);
         let parents = self.nodes[node as usize].links.iter().filter(|(_, slot)| up(*slot)).count();
         if parents > MOST_PARENTS {
-            self.violated(node, &format!("is fed by {parents}"));
+            self.violated("parents", node, &format!("is fed by {parents}"));
         }
     }
 
@@ -64,7 +64,7 @@ impl World {
         let rate = f64::from(bytes) * 8.0 / seconds;
         self.tally.busiest_bits = self.tally.busiest_bits.max(rate);
         if rate > self.options.traffic_bound {
-            self.violated(node, &format!("sent {:.0} kbit/s of control messages", rate / 1_000.0));
+            self.violated("traffic", node, &format!("sent {:.0} kbit/s of control messages", rate / 1_000.0));
         }
     }
 }

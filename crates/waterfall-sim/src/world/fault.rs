@@ -132,9 +132,11 @@ impl World {
         dead.life = life;
         dead.frozen = None;
         dead.children = 0;
+        let fan_out = dead.person.fan_out;
         (dead.wake, dead.pending) = (u64::MAX, u64::MAX);
         // Its children still get what it had sent.
         self.present -= 1;
+        self.census.count(node, fan_out, false);
     }
 
     /// A gap that someone dies in counts as long as it was.

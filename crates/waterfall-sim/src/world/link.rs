@@ -217,7 +217,7 @@ impl World {
             Body::Bytes(bytes) => match decode::<LinkMessage>(&bytes) {
                 Ok(LinkMessage::Tree(message)) => self.hand_in(node, peer, message),
                 Ok(_) => {}
-                Err(error) => self.violated(node, &format!("sent what does not decode: {error}")),
+                Err(error) => self.violated("codec", node, &format!("sent what does not decode: {error}")),
             },
             Body::Message(message) => self.hand_in(node, peer, message),
             Body::Resume(have) => self.on_resume(to, have),

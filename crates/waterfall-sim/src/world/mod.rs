@@ -1,6 +1,7 @@
 //! The world: participants, links between them, and the queue of what happens next.
 
 mod call;
+mod census;
 mod check;
 mod conduct;
 mod drive;
@@ -12,6 +13,8 @@ mod node;
 mod sample;
 mod silence;
 mod stream;
+
+use std::collections::BTreeMap;
 
 use waterfall_tree::Timestamp;
 use waterfall_wire::{Contact, Spot};
@@ -32,6 +35,7 @@ use crate::tally::Tally;
 use crate::traffic::Traffic;
 
 use call::Call;
+use census::Census;
 pub(crate) use event::Event;
 use fetch::{Entrance, Search};
 use link::{Link, Parcel};
@@ -45,11 +49,12 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) tally: Tally,
     pub(crate) failures: Vec<String>,
-    pub(crate) violations: u64,
+    pub(crate) violations: BTreeMap<&'static str, u64>,
     pub(crate) events: u64,
     pub(crate) log: Log,
     /// Participants that are there.
     pub(crate) present: u32,
+    pub(crate) census: Census,
     geography: Geography,
     jitter: Noise,
     queue: Queue<Event>,
@@ -90,6 +95,7 @@ pub(crate) struct Window {
     pub(crate) dht_bytes: u64,
     pub(crate) signal_bytes: u64,
     pub(crate) moves: u64,
+    pub(crate) root_calls: u64,
     pub(crate) presence: u128,
     pub(crate) edges: u128,
     pub(crate) standbys: u128,
@@ -102,9 +108,10 @@ impl World {
             now: 0,
             root: 0,
             nodes: Vec::with_capacity(plan.steps.len().min(1 << 20) + 1),
-            tally: Tally::joined_from(plan.joins_from),
+            tally: Tally::of(&plan),
             failures: Vec::new(),
-            violations: 0,
+            violations: BTreeMap::new(),
+            census: Census::default(),
             events: 0,
             log,
             present: 0,
@@ -244,6 +251,7 @@ impl World {
 
     fn join(&mut self, person: Person) -> u32 {
         let node = self.nodes.len() as u32;
+        self.census.count(node, person.fan_out, true);
         self.nodes.push(Node::new(person, self.now));
         self.present += 1;
         self.give_birth(node);

@@ -2,6 +2,7 @@
 
 use super::{Event, link::CALLEE};
 use super::{Window, World};
+use crate::histogram::Histogram;
 use crate::media::HOP;
 use crate::tally::Sample;
 
@@ -24,6 +25,7 @@ impl World {
             present: self.present,
             attached: count,
             height,
+            least_height: self.census.least_height().0,
             mean_depth: sum as f64 / f64::from(count.max(1)),
             control_bits: each,
         });
@@ -50,6 +52,7 @@ impl World {
             dht_bytes: self.tally.dht_bytes,
             signal_bytes: self.tally.signal_bytes,
             moves: self.tally.moves,
+            root_calls: self.tally.root_calls,
             presence: self.tally.presence,
             edges: self.tally.edges,
             standbys: self.tally.standbys,
@@ -104,9 +107,9 @@ impl World {
         depths
     }
 
-    /// The way the stream takes against the direct one, for everyone attached, in thousandths.
-    pub(crate) fn stretches(&self) -> crate::histogram::Histogram {
-        let mut histogram = crate::histogram::Histogram::default();
+    /// For everyone attached: the way the stream takes against the direct one, in thousandths, and in microseconds.
+    pub(crate) fn stretches(&self) -> (Histogram, Histogram) {
+        let (mut stretch, mut delay) = (Histogram::default(), Histogram::default());
         let depths = self.depths();
         let mut ways = vec![u64::MAX; self.nodes.len()];
         ways[self.root as usize] = 0;
@@ -125,17 +128,10 @@ impl World {
                 ways[node as usize] = ways[parent as usize] + self.delay(parent, node) + HOP;
             }
             let direct = self.delay(self.root, start).max(1);
-            histogram.add(ways[start as usize] * 1_000 / direct);
+            stretch.add(ways[start as usize] * 1_000 / direct);
+            delay.add(ways[start as usize]);
         }
-        histogram
-    }
-
-    /// The least height that this room's fan-outs allow: the strongest nearest the root.
-    pub(crate) fn optimal_height(&self) -> u32 {
-        let present =
-            self.nodes.iter().enumerate().filter(|(number, node)| node.is_present() && *number != self.root as usize);
-        let fan_outs = present.map(|(_, node)| node.person.fan_out);
-        optimal_height(self.nodes[self.root as usize].person.fan_out, fan_outs)
+        (stretch, delay)
     }
 
     /// Present, and with a second link that is up beside the parent's.
@@ -148,43 +144,5 @@ impl World {
             self.nodes[node].links.iter().any(|(_, slot)| spare(*slot) == Some(true))
         };
         (0..self.nodes.len()).filter(|node| self.nodes[*node].is_present() && has(*node)).count() as u32
-    }
-}
-
-/// Fills tier after tier with whoever serves most.
-fn optimal_height(root: u8, fan_outs: impl Iterator<Item = u8>) -> u32 {
-    let mut counts = [0u64; 256];
-    let mut left = 0u64;
-    for fan_out in fan_outs {
-        counts[usize::from(fan_out)] += 1;
-        left += 1;
-    }
-    let (mut spots, mut height) = (u64::from(root), 0);
-    while left > 0 && spots > 0 {
-        height += 1;
-        let (mut open, mut next) = (spots.min(left), 0);
-        left -= open;
-        for (fan_out, count) in counts.iter_mut().enumerate().rev() {
-            let taken = open.min(*count);
-            *count -= taken;
-            open -= taken;
-            next += taken * fan_out as u64;
-        }
-        spots = next;
-    }
-    height
-}
-
-#[cfg(test)]
-mod tests {
-    use super::optimal_height;
-
-    #[test]
-    fn the_strongest_come_first() {
-        assert_eq!(optimal_height(4, std::iter::repeat_n(4, 1_364)), 5);
-        assert_eq!(optimal_height(4, std::iter::repeat_n(4, 1_365)), 6);
-        // Two relays and eight leaves below a root with two places.
-        assert_eq!(optimal_height(2, [4, 4].into_iter().chain(std::iter::repeat_n(0, 8))), 2);
-        assert_eq!(optimal_height(4, std::iter::empty()), 0);
     }
 }

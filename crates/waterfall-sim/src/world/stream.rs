@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::link::{CALLEE, CALLER, LinkRef};
-use super::{Event, NoSource, World};
+use super::{Event, NoSource, Node, World};
 use crate::media::feed::{Arriving, forecast};
 use crate::media::timeline::Piece;
 use crate::media::watch::{Backup, Notice};
@@ -241,7 +241,7 @@ impl World {
                 let (from, excused) = self.excused(node, from, to);
                 self.tally.gap(to - from, excused);
                 if to - from > self.options.gap_bound && self.options.checks {
-                    self.violated(node, &format!("saw nothing for {} ms", (to - from) / 1_000));
+                    self.violated("gap", node, &format!("saw nothing for {} ms", (to - from) / 1_000));
                 }
             }
             Notice::Gap { .. } => {}
@@ -313,11 +313,17 @@ impl World {
 
     /// The last look at everyone.
     pub(crate) fn finish_streams(&mut self) {
+        // Where the places are not enough, somebody must go without.
+        let enough = self.census.least_height().1 == 0;
         for node in 0..self.nodes.len() as u32 {
             if node == self.root || !self.nodes[node as usize].is_present() {
                 continue;
             }
             self.look(node);
+            if self.nodes[node as usize].parent.is_none() {
+                let Node { joined, calls, .. } = self.nodes[node as usize];
+                self.tally.unfinished(self.now - joined, calls, joined);
+            }
             let now = self.now;
             let mut notices: SmallVec<[Notice; 4]> = SmallVec::new();
             let dry = self.nodes[node as usize].watch.finish(now, |notice| notices.push(notice));
@@ -328,8 +334,8 @@ impl World {
             if dry || !began {
                 self.tally.unserved += 1;
                 let waited = now - self.nodes[node as usize].joined;
-                if self.options.checks && waited > self.options.gap_bound && !dry {
-                    self.violated(node, "never saw anything");
+                if self.options.checks && enough && waited > self.options.gap_bound && !dry {
+                    self.violated("unserved", node, "never saw anything");
                 }
             }
         }
