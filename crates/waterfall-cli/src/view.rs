@@ -91,7 +91,15 @@ impl View {
             streams.push(Box::pin(frames.map(move |item| (index, item))) as Tagged);
         }
         let counts = vec![0; tracks.len()];
-        Ok(Self { tracks, streams, counts, began, last_frame: None, longest_pause: Duration::ZERO, tally: Tally::default() })
+        Ok(Self {
+            tracks,
+            streams,
+            counts,
+            began,
+            last_frame: None,
+            longest_pause: Duration::ZERO,
+            tally: Tally::default(),
+        })
     }
 
     /// The tracks that are received, in the order of their indices.

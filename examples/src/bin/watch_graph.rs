@@ -1,4 +1,5 @@
-//! Six viewers in a room whose members serve two each; the graph as the DHT tells it.
+//! Six viewers in a room whose members serve two each; the graph as the DHT tells it. Those who come in quick
+//! succession are spread, so now and then one lies a level lower than here.
 //!
 //! ```text
 //! $ cargo run -p waterfall-examples --bin watch_graph
