@@ -82,7 +82,7 @@ impl Tree {
         let calm = self.phase == Phase::Active
             && self.is_serving()
             && self.search.is_none()
-            && self.attempt.is_none()
+            && self.attempts.is_empty()
             && self.staying() <= usize::from(self.places());
         if self.insertion.as_ref().is_some_and(|insertion| insertion.until <= self.now) {
             self.insertion = None;
@@ -241,15 +241,12 @@ impl Tree {
     pub(crate) fn rise_on(&mut self, hops: u8, spots: Vec<Spot>) {
         let near = |spot: &Spot| spot.free > 0 && spot.depth.saturating_add(1) < self.own_depth();
         let free = |spot: &Spot| !self.is_neighbour(spot.contact.node) && !self.is_shunned(&spot.contact.node);
-        let calm = self.phase == Phase::Active && self.has_route() && self.search.is_none() && self.attempt.is_none();
+        let calm = self.phase == Phase::Active && self.has_route() && self.search.is_none() && self.attempts.is_empty();
         let me = self.me.node;
         let wanted = calm && hops < MAX_HOPS && !self.is_resuming() && self.config.balance;
         let to = spots.into_iter().find(|spot| wanted && spot.contact.node != me && near(spot) && free(spot));
         if let Some(to) = to {
-            self.call(to.contact, self.config.call_timeout, true);
-            if let Some(attempt) = self.attempt.as_mut() {
-                attempt.hops = hops + 1;
-            }
+            self.call(to.contact, self.config.call_timeout, true, hops + 1);
         }
     }
 
@@ -260,7 +257,7 @@ impl Tree {
             && self.config.balance
             && self.has_route()
             && self.search.is_none()
-            && self.attempt.is_none()
+            && self.attempts.is_empty()
             && to.depth.saturating_add(1) < self.own_depth()
             && node != self.me.node
             && !self.is_shunned(&node);
@@ -270,7 +267,7 @@ impl Tree {
         if self.is_standby(node) && self.can_resume() {
             self.ask_standby(Resume::Rising);
         } else if !self.is_neighbour(node) {
-            self.call(to.contact, self.config.call_timeout, true);
+            self.call(to.contact, self.config.call_timeout, true, 0);
         }
     }
 }

@@ -22,6 +22,11 @@ pub const SETUP_PATIENCE: Duration = Duration::from_secs(1);
 /// The first patience with an offer that is not answered, in the same cases; doubles likewise. It
 /// takes a round trip, or two where nobody talked to the callee before.
 pub const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
+/// While there is no stream: if nobody who was called has answered for so long, one more is called
+/// meanwhile. Most answers take less; who is far or dead costs no more time than this.
+pub const ANOTHER: Duration = Duration::from_millis(150);
+/// Calls under way together at most. Each may hold a place for the length of a [`LEASE`].
+pub const MAX_ATTEMPTS: usize = 3;
 /// From the link being up to the parent's answer: a held request ([`FEASIBILITY_WAIT`]) and a
 /// slow round trip.
 pub const ATTACH_TIMEOUT: Duration = Duration::from_secs(3);

@@ -10,7 +10,7 @@ impl Tree {
         match timer {
             Timer::Counter => self.count_on(),
             Timer::Count => self.on_count_pace(),
-            Timer::Call => self.on_call_timeout(),
+            Timer::Call(peer) => self.attempt_failed(peer, true),
             Timer::Fetch => self.on_candidates(Vec::new()),
             Timer::Retry => self.next_round(),
             Timer::Patience => self.on_patience_over(),
@@ -36,6 +36,8 @@ impl Tree {
             Timer::Plans => self.changed.plan |= self.waiting.plan,
             Timer::Resume => self.on_resume_over(),
             Timer::Grace => self.changed.fed = true,
+            // Whoever searches looks at what is under way after each input.
+            Timer::Another => {}
         }
     }
 
@@ -58,7 +60,7 @@ impl Tree {
 
     pub(crate) fn on_link_up(&mut self, peer: NodeId) {
         if self.is_attempt(peer) {
-            self.request_attach();
+            self.request_attach(peer);
         } else if self.is_recruit(peer) {
             self.recruit_linked();
         } else if !self.lease_linked(peer) {
@@ -108,8 +110,7 @@ impl Tree {
 
     pub(crate) fn on_call_failed(&mut self, peer: NodeId) {
         if self.is_attempt(peer) {
-            self.end_attempt(false);
-            self.unreachable(peer);
+            self.attempt_failed(peer, false);
         } else if self.is_recruit(peer) {
             self.recruit_refused(false, Vec::new());
         } else {

@@ -119,7 +119,7 @@ impl Tree {
             return self.drop_standby(true);
         }
         // Whoever was called meanwhile is not needed any more.
-        self.end_attempt(true);
+        self.end_attempts();
         let standby = self.standby.take().expect("looked at just now");
         self.timers.clear(Timer::Resume);
         if standby.resume == Resume::Rising {
@@ -160,9 +160,7 @@ impl Tree {
     /// The edge to a new parent stands; the old one, if it feeds or may yet be heard again, keeps
     /// its link for a while.
     pub(crate) fn take_parent(&mut self, contact: Contact, mut down: Down, round_trip: u16, was_standby: bool) {
-        for timer in
-            [Timer::Call, Timer::Retry, Timer::Fetch, Timer::Patience, Timer::Resume, Timer::Grace, Timer::RootLost]
-        {
+        for timer in [Timer::Retry, Timer::Fetch, Timer::Patience, Timer::Resume, Timer::Grace, Timer::RootLost] {
             self.timers.clear(timer);
         }
         self.search = None;

@@ -111,8 +111,8 @@ pub enum Output {
         message: TreeMessage,
     },
     /// Make an offer; answered by `CallAnswered` and then `LinkUp`, by `CallRefused` or `CallFailed`.
-    /// At most one of each role
-    /// at a time, to different peers.
+    /// At most one to a standby and [`crate::MAX_ATTEMPTS`] to parents at a time, all to different
+    /// peers.
     Call {
         /// Whom. Without addresses where none are known: then ask the routing layer.
         to: Contact,

@@ -23,8 +23,9 @@ impl Attempt {
     /// The round trip to whom we called, if it takes us now, in milliseconds. It may have held our
     /// request for a while, but the link did not come up sooner than it could.
     pub(crate) fn round_trip(&self, now: Timestamp) -> u16 {
-        let setup = self.asked_at.since(self.answered_at) / SETUP_ROUND_TRIPS;
-        millis(now.since(self.asked_at).min(setup.max(Duration::from_millis(1))))
+        let (Some(answered_at), Some(asked_at)) = (self.answered_at, self.asked_at) else { return 0 };
+        let setup = asked_at.since(answered_at) / SETUP_ROUND_TRIPS;
+        millis(now.since(asked_at).min(setup.max(Duration::from_millis(1))))
     }
 }
 

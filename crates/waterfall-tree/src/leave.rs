@@ -15,7 +15,7 @@ impl Tree {
             return;
         }
         self.cancel_search();
-        self.end_attempt(true);
+        self.end_attempts();
         self.abandon_recruiting();
         self.stand_down();
         self.drop_former();

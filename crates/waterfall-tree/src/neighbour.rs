@@ -141,16 +141,16 @@ impl Standby {
     }
 }
 
-/// The one call for a parent that is under way.
+/// A call for a parent that is under way.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) to: Contact,
-    /// The link is up and the request sent. Until it is answered our counter stands still: if it
-    /// went on growing through the old parent, an equally deep new parent would never be feasible.
-    pub(crate) attaching: bool,
-    /// When the call was answered, or made; and when the request was sent.
-    pub(crate) answered_at: Timestamp,
-    pub(crate) asked_at: Timestamp,
+    pub(crate) called_at: Timestamp,
+    pub(crate) answered_at: Option<Timestamp>,
+    /// When the link was up and the request sent. Until it is answered our counter stands still: if
+    /// it went on growing through the old parent, an equally deep new parent would never be
+    /// feasible.
+    pub(crate) asked_at: Option<Timestamp>,
     /// We have a good parent and would only be nearer the root.
     pub(crate) voluntary: bool,
     /// How many have sent us on since then.

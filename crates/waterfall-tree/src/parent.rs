@@ -53,7 +53,7 @@ impl Tree {
 
     /// Whether a request is out whose answer must find our counter as it was.
     pub(crate) fn is_standing_still(&self) -> bool {
-        self.attempt.as_ref().is_some_and(|attempt| attempt.attaching) || self.is_resuming()
+        self.attempts.iter().any(|attempt| attempt.asked_at.is_some()) || self.is_resuming()
     }
 
     /// Takes over the parent's mark, unless ours must stand still just now.

@@ -27,7 +27,7 @@ impl Tree {
         }
         self.cancel_search();
         self.abandon_recruiting();
-        self.end_attempt(true);
+        self.end_attempts();
         self.drop_former();
         self.drop_standby(true);
         if let Some(peer) = self.parent.as_ref().map(|parent| parent.id()) {

@@ -1,7 +1,7 @@
 //! Looking for a parent: whom to call next.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use waterfall_wire::{Contact, MAX_SPOTS, NodeId, Spot};
@@ -51,6 +51,8 @@ pub(crate) enum Source {
 
 #[derive(Debug, Clone)]
 struct Candidate {
+    /// How often it did not answer. Who names it afterwards may know less.
+    silent: u32,
     /// How often it was no help, since it was last named by someone who should know.
     setbacks: u32,
     /// How often it was full although it was said to have room.
@@ -68,7 +70,7 @@ struct Candidate {
 impl Candidate {
     /// Later batches first among equals: a redirect is fresher than what led to it.
     fn key(&self) -> (u32, Source, u16, bool, Reverse<u32>, usize) {
-        (self.setbacks, self.source, self.depth, self.unproven, self.batch, self.place)
+        (self.setbacks.max(self.silent), self.source, self.depth, self.unproven, self.batch, self.place)
     }
 }
 
@@ -77,6 +79,8 @@ impl Candidate {
 pub(crate) struct Search {
     known: Vec<Candidate>,
     tried: BTreeSet<NodeId>,
+    /// Who did not answer how often.
+    silent: BTreeMap<NodeId, u32>,
     batches: u32,
     redirects: u32,
     setbacks: u32,
@@ -104,6 +108,7 @@ impl Search {
             let by_depth = matches!(source, Source::Spot | Source::Crowded | Source::Beside);
             let depth = if by_depth { spot.depth } else { 0 };
             let mut new = Candidate {
+                silent: self.silent.get(&spot.contact.node).copied().unwrap_or(0),
                 setbacks: 0,
                 broken: 0,
                 promises: spot.free > 0,
@@ -118,6 +123,7 @@ impl Search {
                 Some(old) if fresh || new.source <= old.source => {
                     new.broken = old.broken;
                     new.setbacks = if fresh || source == Source::LostRoot { 0 } else { old.setbacks };
+                    new.silent = if source == Source::LostRoot { 0 } else { new.silent };
                     if new.contact.addresses.is_empty() {
                         new.contact.addresses.append(&mut old.contact.addresses);
                     }
@@ -148,6 +154,18 @@ impl Search {
         self.tried.insert(found.contact.node);
         self.calls += 1;
         Some((found.source, found.contact.clone()))
+    }
+
+    /// A candidate does not answer: the others come first from now on, whoever names it again.
+    pub(crate) fn unanswered(&mut self, node: &NodeId) {
+        if self.silent.len() < MAX_KNOWN || self.silent.contains_key(node) {
+            let times = self.silent.entry(*node).or_default();
+            *times = times.saturating_add(1);
+            for candidate in self.known.iter_mut().filter(|c| c.contact.node == *node && c.source != Source::LostRoot) {
+                candidate.silent = *times;
+            }
+        }
+        self.set_back(node);
     }
 
     /// A candidate is cut off as well, or does not answer: the others come first from now on.
@@ -240,6 +258,21 @@ mod tests {
         search.recall(Source::Spot, [spot(1, 1)]);
         search.learn([spot(2, 2)]);
         assert_eq!(order(&mut search), [2, 4, 5, 1, 3], "2 was named");
+    }
+
+    #[test]
+    fn who_did_not_answer_is_asked_last_though_it_is_named_again() {
+        let mut search = Search::default();
+        search.learn([spot(1, 1), spot(2, 2)]);
+        assert_eq!(search.next(|_| true).unwrap().1.node.0[0], 1);
+        search.unanswered(&NodeId([1; 32]));
+        search.next_round();
+        search.learn([spot(1, 1), spot(2, 2)]);
+        assert_eq!(order(&mut search), [2, 1]);
+        for n in 0..=255 {
+            search.unanswered(&NodeId([n; 32]));
+        }
+        assert_eq!(search.silent.len(), MAX_KNOWN);
     }
 
     #[test]

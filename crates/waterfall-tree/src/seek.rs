@@ -1,12 +1,11 @@
-//! Finding a parent: whom to call, and taking the first that fits.
+//! Finding a parent: whom to call, and when.
 
 use std::time::Duration;
 
-use waterfall_wire::{Contact, Down, MAX_SPOTS, NodeId, Refusal, Role, Spot, TreeMessage};
+use waterfall_wire::{Contact, MAX_SPOTS, NodeId, Refusal, Spot};
 
-use crate::config::{ATTACH_TIMEOUT, FETCH_TIMEOUT};
-use crate::feasibility::is_feasible;
-use crate::neighbour::{Attempt, Resume, Standby};
+use crate::config::FETCH_TIMEOUT;
+use crate::neighbour::{Resume, Standby};
 use crate::proximity::bucket;
 use crate::search::{Search, Source};
 use crate::timer::Timer;
@@ -64,7 +63,7 @@ impl Tree {
         let mut search = Search::default();
         self.fill(&mut search);
         self.search = Some(Box::new(search));
-        if let Some(attempt) = &mut self.attempt {
+        for attempt in &mut self.attempts {
             attempt.voluntary = false;
         }
     }
@@ -73,7 +72,7 @@ impl Tree {
         self.search = None;
         self.timers.clear(Timer::Retry);
         self.timers.clear(Timer::Fetch);
-        self.end_attempt(true);
+        self.end_attempts();
     }
 
     fn advance(&mut self, search: &mut Search) {
@@ -83,7 +82,7 @@ impl Tree {
         let patient = waits && search.round() < PATIENT_ROUNDS;
         let root = self.path.first().copied().filter(|_| patient);
         let busy = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
-        if busy || self.attempt.is_some() {
+        if busy || !self.may_call() {
             return;
         }
         let me = self.me.node;
@@ -108,22 +107,14 @@ impl Tree {
             let patience = self.config.answer_patience * if repairing { 3 } else { 5 } / 5;
             let longest = if self.path.len() == 1 { 2 * patience } else { self.config.call_timeout };
             let answer = search.growing(patience, longest);
-            self.call(contact, answer, false);
-        } else if self.mark.is_some() || !self.timers.is_set(Timer::Fetch) {
+            self.call(contact, answer, false, 0);
+        } else if self.attempts.is_empty() && (self.mark.is_some() || !self.timers.is_set(Timer::Fetch)) {
             // A newcomer knows nobody until the answer is there; others go on with whom they know.
             let (slow_base, slow_cap) = if waits { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
             let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
-    }
-
-    pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool) {
-        self.timers.set(Timer::Call, self.now + limit);
-        let now = self.now;
-        let attempt = Attempt { to: to.clone(), attaching: false, answered_at: now, asked_at: now, voluntary, hops: 0 };
-        self.attempt = Some(Box::new(attempt));
-        self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });
     }
 
     /// Adds what the present or the lost parent told of other places.
@@ -193,62 +184,6 @@ impl Tree {
         }
     }
 
-    /// The call under way comes to nothing. Our mark, which stood still, catches up.
-    pub(crate) fn end_attempt(&mut self, hang_up: bool) {
-        let Some(attempt) = self.attempt.take() else { return };
-        self.timers.clear(Timer::Call);
-        if hang_up {
-            self.output(Output::Hangup { peer: attempt.to.node });
-        }
-        self.follow();
-    }
-
-    pub(crate) fn is_attempt(&self, peer: NodeId) -> bool {
-        self.attempt.as_ref().is_some_and(|attempt| attempt.to.node == peer)
-    }
-
-    /// The link is coming up; that gets time of its own.
-    pub(crate) fn on_call_answered(&mut self, peer: NodeId) {
-        let longest = self.config.call_timeout;
-        let now = self.now;
-        if let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.to.node == peer && !attempt.attaching) {
-            attempt.answered_at = now;
-            let limit =
-                self.search.as_ref().map_or(longest, |search| search.growing(self.config.setup_patience, longest));
-            self.timers.set(Timer::Call, self.now + limit);
-        } else if self.is_recruit(peer) {
-            self.timers.set(Timer::RecruitCall, self.now + longest);
-        } else {
-            self.reject();
-        }
-    }
-
-    pub(crate) fn on_call_timeout(&mut self) {
-        if let Some(peer) = self.attempt.as_ref().map(|attempt| attempt.to.node) {
-            self.end_attempt(true);
-            self.unreachable(peer);
-        }
-    }
-
-    pub(crate) fn unreachable(&mut self, peer: NodeId) {
-        if let Some(search) = &mut self.search {
-            search.set_back(&peer);
-        }
-    }
-
-    /// Whom we called does not take us; false if we called somebody else.
-    pub(crate) fn attempt_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>, hang_up: bool) -> bool {
-        let Some(attempt) = self.attempt.as_ref().filter(|attempt| attempt.to.node == peer) else { return false };
-        let (voluntary, hops) = (attempt.voluntary, attempt.hops);
-        self.end_attempt(hang_up);
-        if voluntary {
-            self.rise_on(hops, spots);
-        } else {
-            self.refused(peer, reason, spots);
-        }
-        true
-    }
-
     pub(crate) fn refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
         let can_serve = self.may_serve();
         if let Some(search) = &mut self.search {
@@ -273,50 +208,6 @@ impl Tree {
                 self.infeasible_since = None;
                 self.let_children_go(Refusal::NoRoute);
             }
-        }
-    }
-
-    pub(crate) fn request_attach(&mut self) {
-        let (advertised, summary, now) = (self.advertised(), self.summary(), self.now);
-        let Some(attempt) = self.attempt.as_mut().filter(|attempt| !attempt.attaching) else {
-            return self.reject();
-        };
-        (attempt.attaching, attempt.asked_at) = (true, now);
-        let to = attempt.to.node;
-        // A leaving parent does not feed for long.
-        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some() && !parent.stays);
-        let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
-        self.timers.set(Timer::Call, self.now + limit);
-        self.send(to, TreeMessage::Attach { role: Role::Child, advertised, summary });
-    }
-
-    pub(crate) fn on_attached(&mut self, from: NodeId, down: Down) {
-        if self.is_standby(from) {
-            return self.resumed(down);
-        }
-        if self.is_recruit(from) {
-            return self.recruited(from, down);
-        }
-        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
-            // It wanted us to move and has a place for us after all.
-            parent.leaving = None;
-            return self.on_down(from, down);
-        }
-        if !self.attempt.as_ref().is_some_and(|attempt| attempt.attaching && attempt.to.node == from) {
-            return self.unless_known(from);
-        }
-        let good = self.is_sane(from, &down) && is_feasible(down.mark, self.advertised()) && !down.starving;
-        if !good {
-            self.reject();
-            self.send(from, TreeMessage::Detach);
-            return self.end_attempt(true);
-        }
-        if let Some(attempt) = self.attempt.take() {
-            if attempt.voluntary {
-                self.rose_at = Some(self.now);
-            }
-            let round_trip = attempt.round_trip(self.now);
-            self.take_parent(attempt.to, down, round_trip, false);
         }
     }
 }

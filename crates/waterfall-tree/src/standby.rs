@@ -130,8 +130,7 @@ impl Tree {
 
     pub(crate) fn upstream_down(&mut self, peer: NodeId) {
         if self.is_attempt(peer) {
-            self.end_attempt(false);
-            self.unreachable(peer);
+            self.attempt_failed(peer, false);
         } else if self.is_recruit(peer) {
             self.recruit_refused(false, Vec::new());
         } else if self.is_standby(peer) {

@@ -9,8 +9,10 @@ use crate::Timestamp;
 pub(crate) enum Timer {
     /// The root counts on.
     Counter,
-    /// The call under way has taken too long.
-    Call,
+    /// The call to this one has taken too long.
+    Call(NodeId),
+    /// Nobody who was called has answered for a moment; one more may be called.
+    Another,
     /// Nobody answered `Fetch`.
     Fetch,
     /// The next round of a search that found nobody.
@@ -117,11 +119,11 @@ mod tests {
     fn fires_the_earliest_first_and_each_once() {
         let mut timers = Timers::default();
         timers.set(Timer::Summary, Timestamp::from_micros(20));
-        timers.set(Timer::Call, Timestamp::from_micros(10));
+        timers.set(Timer::Retry, Timestamp::from_micros(10));
         timers.set(Timer::Publish, Timestamp::from_micros(30));
         assert_eq!(timers.next(), Some(Timestamp::from_micros(10)));
         let now = Timestamp::from_micros(25);
-        assert_eq!(timers.pop_due(now), Some(Timer::Call));
+        assert_eq!(timers.pop_due(now), Some(Timer::Retry));
         assert_eq!(timers.pop_due(now), Some(Timer::Summary));
         assert_eq!(timers.pop_due(now), None);
         assert_eq!(timers.next(), Some(Timestamp::from_micros(30)));

@@ -81,7 +81,7 @@ pub struct Tree {
     pub(crate) standby: Option<Box<Standby>>,
     pub(crate) recruiting: Option<Box<Recruiting>>,
     pub(crate) recruit_rounds: u8,
-    pub(crate) attempt: Option<Box<Attempt>>,
+    pub(crate) attempts: Vec<Attempt>,
     pub(crate) search: Option<Box<Search>>,
     /// Since when calls have been refused as not feasible.
     pub(crate) infeasible_since: Option<Timestamp>,
@@ -154,7 +154,7 @@ impl Tree {
             standby: None,
             recruiting: None,
             recruit_rounds: 0,
-            attempt: None,
+            attempts: Vec::new(),
             search: None,
             infeasible_since: None,
             shunned: None,

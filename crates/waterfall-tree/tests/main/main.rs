@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod balance;
+mod calls;
 mod failover;
 mod hostile;
 mod join;

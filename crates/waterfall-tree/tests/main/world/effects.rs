@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rand::Rng;
-use waterfall_tree::{Event, Input, Output, Timestamp};
+use waterfall_tree::{Event, Input, MAX_ATTEMPTS, Output, Timestamp};
 use waterfall_wire::{Mark, NodeRecord, Role, TreeMessage, decode, encode};
 
 use super::events::Happening;
@@ -147,7 +147,7 @@ impl World {
             .insert(to, Session { call, up: false, outgoing: true, answered: false, silent: false });
         assert!(old.is_none(), "{at} calls {to} over a link that exists");
         let outgoing = self.nodes[at].sessions.values().filter(|s| s.outgoing && !s.up).count();
-        assert!(outgoing <= 2, "{at} has three calls under way");
+        assert!(outgoing <= 1 + MAX_ATTEMPTS, "{at} has {outgoing} calls under way");
         let mut delay = self.latency();
         if self.percent(self.faults.delayed) {
             delay += Duration::from_millis(self.rng.next_u64() % 2_000);

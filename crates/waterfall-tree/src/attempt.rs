@@ -1,0 +1,161 @@
+//! Calls for a parent: up to the link and the answer.
+//!
+//! Mostly there is one at a time. While the stream stands still, another begins whenever none of
+//! those under way has been answered for a moment: who does not answer is likely dead as well. The
+//! first that takes us is the parent, and the others are given up.
+
+use std::time::Duration;
+
+use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
+
+use crate::config::{ANOTHER, ATTACH_TIMEOUT, MAX_ATTEMPTS};
+use crate::feasibility::is_feasible;
+use crate::neighbour::Attempt;
+use crate::timer::Timer;
+use crate::{Output, Tree};
+
+impl Tree {
+    pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool, hops: u8) {
+        let (peer, now) = (to.node, self.now);
+        self.timers.set(Timer::Call(peer), now + limit);
+        self.timers.set(Timer::Another, now + ANOTHER);
+        self.attempts.reserve_exact(1);
+        self.attempts.push(Attempt {
+            to: to.clone(),
+            answered_at: None,
+            asked_at: None,
+            called_at: now,
+            voluntary,
+            hops,
+        });
+        self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });
+    }
+
+    pub(crate) fn attempt(&self, peer: NodeId) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.to.node == peer)
+    }
+
+    fn attempt_mut(&mut self, peer: NodeId) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.to.node == peer)
+    }
+
+    pub(crate) fn is_attempt(&self, peer: NodeId) -> bool {
+        self.attempt(peer).is_some()
+    }
+
+    /// Whether one more call may begin.
+    pub(crate) fn may_call(&self) -> bool {
+        // The stream stands still, and nobody who was called has answered for a moment.
+        let urgent = self.mark.is_some() && !self.has_route() && !self.timers.is_set(Timer::Another);
+        let unanswered = self.attempts.iter().all(|attempt| attempt.answered_at.is_none());
+        self.attempts.is_empty() || (urgent && unanswered && self.attempts.len() < MAX_ATTEMPTS)
+    }
+
+    fn take_attempt(&mut self, peer: NodeId) -> Option<Attempt> {
+        let place = self.attempts.iter().position(|attempt| attempt.to.node == peer)?;
+        self.timers.clear(Timer::Call(peer));
+        self.timers.clear(Timer::Another);
+        let attempt = self.attempts.remove(place);
+        self.attempts.shrink_to_fit();
+        Some(attempt)
+    }
+
+    /// This call comes to nothing. Our mark, which stood still, catches up.
+    pub(crate) fn end_attempt(&mut self, peer: NodeId, hang_up: bool) {
+        if self.take_attempt(peer).is_some() {
+            if hang_up {
+                self.output(Output::Hangup { peer });
+            }
+            self.follow();
+        }
+    }
+
+    pub(crate) fn end_attempts(&mut self) {
+        while let Some(peer) = self.attempts.first().map(|attempt| attempt.to.node) {
+            self.end_attempt(peer, true);
+        }
+    }
+
+    /// The link is coming up; that gets time of its own.
+    pub(crate) fn on_call_answered(&mut self, peer: NodeId) {
+        let (now, longest) = (self.now, self.config.call_timeout);
+        if let Some(attempt) = self.attempt_mut(peer).filter(|attempt| attempt.asked_at.is_none()) {
+            attempt.answered_at = Some(now);
+            let limit =
+                self.search.as_ref().map_or(longest, |search| search.growing(self.config.setup_patience, longest));
+            self.timers.set(Timer::Call(peer), now + limit);
+        } else if self.is_recruit(peer) {
+            self.timers.set(Timer::RecruitCall, now + longest);
+        } else {
+            self.reject();
+        }
+    }
+
+    /// A call that leads to nobody, or has taken too long.
+    pub(crate) fn attempt_failed(&mut self, peer: NodeId, hang_up: bool) {
+        self.end_attempt(peer, hang_up);
+        if let Some(search) = &mut self.search {
+            search.unanswered(&peer);
+        }
+    }
+
+    /// Whom we called does not take us; false if we called somebody else.
+    pub(crate) fn attempt_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>, hang_up: bool) -> bool {
+        let Some(attempt) = self.attempt(peer) else { return false };
+        let (voluntary, hops) = (attempt.voluntary, attempt.hops);
+        self.end_attempt(peer, hang_up);
+        if voluntary {
+            self.rise_on(hops, spots);
+        } else {
+            self.refused(peer, reason, spots);
+        }
+        true
+    }
+
+    pub(crate) fn request_attach(&mut self, peer: NodeId) {
+        let (advertised, summary, now) = (self.advertised(), self.summary(), self.now);
+        let Some(attempt) = self.attempt_mut(peer).filter(|attempt| attempt.asked_at.is_none()) else {
+            return self.reject();
+        };
+        attempt.asked_at = Some(now);
+        // Not told by all who set up links.
+        attempt.answered_at.get_or_insert(attempt.called_at);
+        // A leaving parent does not feed for long.
+        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some() && !parent.stays);
+        let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
+        self.timers.set(Timer::Call(peer), now + limit);
+        self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
+    }
+
+    pub(crate) fn on_attached(&mut self, from: NodeId, down: Down) {
+        if self.is_standby(from) {
+            return self.resumed(down);
+        }
+        if self.is_recruit(from) {
+            return self.recruited(from, down);
+        }
+        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
+            // It wanted us to move and has a place for us after all.
+            parent.leaving = None;
+            return self.on_down(from, down);
+        }
+        if self.attempt(from).is_none_or(|attempt| attempt.asked_at.is_none()) {
+            return self.unless_known(from);
+        }
+        let good = self.is_sane(from, &down) && is_feasible(down.mark, self.advertised()) && !down.starving;
+        if !good {
+            self.reject();
+            self.send(from, TreeMessage::Detach);
+            return self.end_attempt(from, true);
+        }
+        if let Some(attempt) = self.take_attempt(from) {
+            // The others are not needed any more.
+            self.end_attempts();
+            if attempt.voluntary {
+                self.rose_at = Some(self.now);
+            }
+            let round_trip = attempt.round_trip(self.now);
+            self.take_parent(attempt.to, down, round_trip, false);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Several calls at once while the stream stands still, and only then.
+
+use std::time::Duration;
+
+use waterfall_tree::{ANOTHER, Input, MAX_ATTEMPTS, Output, Timestamp, Tree};
+use waterfall_wire::{Down, Mark, NodeId, Role, Spot, TreeMessage};
+
+use crate::world::{config, contact, id};
+
+fn spot(at: usize) -> Spot {
+    Spot { contact: contact(at), depth: 3, free: 1, proven: 0 }
+}
+
+fn down(path: &[usize], outside: Vec<Spot>) -> Down {
+    let depth = u16::try_from(path.len() - 1).unwrap();
+    Down {
+        mark: Mark { counter: 100, depth },
+        path: path.iter().map(|at| id(*at)).collect(),
+        starving: false,
+        outside,
+        beside: vec![Spot { depth, ..spot(*path.last().unwrap()) }],
+        stand: Vec::new(),
+        lag: 0,
+    }
+}
+
+fn outputs(tree: &mut Tree) -> Vec<Output> {
+    std::iter::from_fn(|| Some(tree.poll_output()).filter(|output| !matches!(output, Output::Timeout(_)))).collect()
+}
+
+/// Whom the tree calls to be its parent.
+fn called(tree: &mut Tree) -> Vec<NodeId> {
+    let parent = |output| match output {
+        Output::Call { to, role: Role::Child, .. } => Some(to.node),
+        _ => None,
+    };
+    outputs(tree).into_iter().filter_map(parent).collect()
+}
+
+/// Below node 1, with a plan of four others; the link to node 1 has just gone down.
+fn orphan() -> (Tree, Timestamp) {
+    let start = Timestamp::ZERO;
+    let mut tree = Tree::participant(config(), contact(9), 1, start);
+    tree.handle(start, Input::Candidates(vec![spot(1)]));
+    tree.handle(start, Input::LinkUp { peer: id(1) });
+    let message = TreeMessage::Attached(down(&[0, 1], (4..=7).map(spot).collect()));
+    tree.handle(start, Input::Received { from: id(1), message });
+    outputs(&mut tree);
+    let now = start + Duration::from_millis(50);
+    tree.handle(now, Input::LinkDown { peer: id(1) });
+    (tree, now)
+}
+
+#[test]
+fn another_is_called_when_nobody_answers_and_the_first_that_takes_us_wins() {
+    let (mut tree, now) = orphan();
+    let first = called(&mut tree);
+    assert_eq!(first.len(), 1);
+    tree.handle_timeout(now + ANOTHER / 2);
+    assert_eq!(called(&mut tree), [], "the first has its time to answer");
+    tree.handle_timeout(now + ANOTHER);
+    let second = called(&mut tree);
+    assert_eq!(second.len(), 1);
+    assert_ne!(first, second);
+    let later = now + ANOTHER + Duration::from_millis(1);
+    tree.handle(later, Input::CallAnswered { peer: second[0] });
+    tree.handle_timeout(now + 2 * ANOTHER);
+    tree.handle(later, Input::LinkUp { peer: second[0] });
+    let message = TreeMessage::Attached(Down {
+        path: vec![id(0), second[0]],
+        mark: Mark { counter: 101, depth: 1 },
+        ..down(&[0, 1], Vec::new())
+    });
+    tree.handle(later, Input::Received { from: second[0], message });
+    let outputs = outputs(&mut tree);
+    assert!(outputs.contains(&Output::Hangup { peer: first[0] }), "the other is not needed any more");
+    assert_eq!(tree.parent(), Some(second[0]));
+}
+
+#[test]
+fn no_more_than_a_few_are_called_at_once() {
+    let (mut tree, mut now) = orphan();
+    let mut under_way: Vec<NodeId> = Vec::new();
+    for _ in 0..1_000 {
+        for output in outputs(&mut tree) {
+            match output {
+                Output::Call { to, role: Role::Child, .. } => under_way.push(to.node),
+                Output::Hangup { peer } => under_way.retain(|node| *node != peer),
+                _ => {}
+            }
+        }
+        assert!(under_way.len() <= MAX_ATTEMPTS);
+        now = now + Duration::from_millis(10);
+        tree.handle_timeout(now);
+    }
+}
+
+#[test]
+fn a_newcomer_calls_one_after_the_other() {
+    let start = Timestamp::ZERO;
+    let mut tree = Tree::participant(config(), contact(9), 1, start);
+    tree.handle(start, Input::Candidates((4..=7).map(spot).collect()));
+    assert_eq!(called(&mut tree).len(), 1);
+    tree.handle_timeout(start + ANOTHER);
+    assert_eq!(called(&mut tree), []);
+}
