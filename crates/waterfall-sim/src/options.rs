@@ -18,6 +18,8 @@ pub struct Options {
     pub skip_codec: bool,
     /// Whether a gap beyond [`Options::gap_bound`], or someone never served, fails the run.
     pub checks: bool,
+    /// Whether everything is checked after every event, not only what an event is known to change. For small rooms.
+    pub every_event: bool,
     /// The longest interruption allowed, in microseconds.
     pub gap_bound: u64,
     /// Children allowed beyond `fan_out` for the time of a move or a repair.
@@ -43,6 +45,7 @@ impl Default for Options {
             distances: false,
             skip_codec: false,
             checks: true,
+            every_event: false,
             gap_bound: 30_000_000,
             over_fan_out: u32::from(waterfall_tree::MAX_OVER),
             traffic_bound: 512_000.0,

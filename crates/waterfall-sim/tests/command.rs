@@ -44,6 +44,12 @@ fn usage_errors_and_bad_traces_end_with_2() {
         &["--nodes", "5"][..],
         &["--scenario", "growth", "--nodes", "0"],
         &["--scenario", "growth", "--leaves", "1.5"],
+        &["--scenario", "growth", "--rtt", "0"],
+        &["--scenario", "growth", "--fan-out", "0"],
+        &["--scenario", "growth", "--fan-out", "65"],
+        &["--scenario", "growth", "--loss", "1"],
+        &["--scenario", "growth,nonsense"],
+        &["--csv", "-", "--seed", "1,2"],
         &["--scenario", "growth", "--csv", "x"],
         &["--scenario", "growth", "--follow", "3"],
         &["--csv", "/nonexistent/trace.csv"],
@@ -66,7 +72,38 @@ fn a_run_that_fails_ends_with_1_and_names_its_seed() {
     let output = sim(&short(&["--scenario", "first-tier", "--seed", "77", "--gap-bound", "0.01"]));
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("--seed 77"), "{text}");
+    let command = text.lines().find_map(|line| line.trim().strip_prefix("waterfall-sim ")).unwrap();
+    assert!(command.contains("--scenario first-tier") && command.contains("--seed 77"), "{text}");
+    let again = sim(&command.split(' ').collect::<Vec<_>>());
+    assert_eq!((again.status.code(), again.stdout.len()), (Some(1), output.stdout.len()));
+}
+
+#[test]
+fn several_runs_make_several_reports_that_can_be_shown_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, plots) = (folder.path().join("reports.json"), [folder.path().join("a"), folder.path().join("b")]);
+    let many = ["--scenario", "growth,first-tier", "--seed", "1,2", "--json", "--plots", plots[0].to_str().unwrap()];
+    let runs = sim(&short(&many));
+    std::fs::write(&json, &runs.stdout).unwrap();
+    let reports: serde_json::Value = serde_json::from_slice(&runs.stdout).unwrap();
+    let of = |report: &serde_json::Value| format!("{} {}", report["scenario"].as_str().unwrap(), report["seed"]);
+    let names: Vec<String> = reports.as_array().unwrap().iter().map(of).collect();
+    assert_eq!(names, ["growth 1", "growth 2", "first-tier 1", "first-tier 2"]);
+    let from = ["--from", json.to_str().unwrap()];
+    let again = sim(&[from[0], from[1], "--json"]).stdout;
+    let again: serde_json::Value = serde_json::from_slice(&again).unwrap();
+    let digests = |all: &serde_json::Value| (0..4).map(|at| all[at]["run"]["digest"].clone()).collect::<Vec<_>>();
+    assert_eq!(digests(&again), digests(&reports));
+    let shown = sim(&[from[0], from[1], "--markdown", "--plots", plots[1].to_str().unwrap()]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("| first-tier | waterfall | 20 | 2 |"), "{text}");
+    for file in std::fs::read_dir(&plots[0]).unwrap() {
+        let name = file.unwrap().file_name();
+        let [one, other] = [0, 1].map(|at| std::fs::read(plots[at].join(&name)).unwrap());
+        assert!(one == other, "{name:?} differs");
+    }
+    std::fs::write(&json, "[{}]").unwrap();
+    assert_eq!(sim(&from).status.code(), Some(2));
 }
 
 #[test]

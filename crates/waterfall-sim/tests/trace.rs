@@ -52,6 +52,7 @@ fn hostile_files_are_refused_without_being_kept() {
     assert!(matches!(long, TraceError::Line { line: 1, .. }), "{long}");
     let binary = read([0xff, 0xfe, b'\n']).unwrap_err();
     assert_eq!(binary.to_string(), "line 1: not UTF-8");
+    assert_eq!(read(format!("\u{feff}{TRACE_HEADER}\r\n0,,5000,0,1,2\r\n")).unwrap(), 1, "a byte order mark");
     assert!(matches!(read(""), Err(TraceError::Empty)));
     assert!(matches!(read(format!("{TRACE_HEADER}\n")), Err(TraceError::Empty)));
     let late = read(format!("0,,1,0,0,0\n{TRACE_HEADER}\n")).unwrap_err();

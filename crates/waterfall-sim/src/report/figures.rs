@@ -64,6 +64,8 @@ impl Report {
             failures: world.failures.clone(),
             samples: world.tally.samples.clone(),
             gap_curve: curve(world.tally.survived.cumulative()),
+            gap_curve_with_standby: curve(world.tally.by_backup[0].cumulative()),
+            gap_curve_standby_lost: curve(world.tally.by_backup[2].cumulative()),
             stretch_curve: curve(stretch.cumulative()),
         }
     }

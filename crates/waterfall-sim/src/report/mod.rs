@@ -57,6 +57,10 @@ pub struct Report {
     pub samples: Vec<Sample>,
     /// Values in milliseconds and the share of interruptions by a lost ancestor that were no longer.
     pub gap_curve: Vec<(f64, f64)>,
+    /// The same of orphans whose standby lived.
+    pub gap_curve_with_standby: Vec<(f64, f64)>,
+    /// The same of orphans whose standby was gone as well.
+    pub gap_curve_standby_lost: Vec<(f64, f64)>,
     /// Ways through the tree as multiples of the direct one, and the share of participants with no longer ones.
     pub stretch_curve: Vec<(f64, f64)>,
 }

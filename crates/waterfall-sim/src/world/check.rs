@@ -29,13 +29,28 @@ impl World {
         }
     }
 
+    /// What only changes at certain events, whatever they were.
+    pub(crate) fn check_everything(&mut self) {
+        for node in 0..self.nodes.len() as u32 {
+            if self.nodes[node as usize].is_present() {
+                self.check_loop(node);
+                self.count_children(node);
+                self.check_parents(node);
+            }
+        }
+    }
+
     /// Nobody serves more children than it may.
     pub(crate) fn check_degree(&mut self, node: u32) {
         let relay = &self.nodes[node as usize];
-        let allowed = u32::from(relay.person.fan_out) + self.options.over_fan_out;
-        if relay.children <= allowed {
-            return;
+        if relay.children > u32::from(relay.person.fan_out) + self.options.over_fan_out {
+            self.count_children(node);
         }
+    }
+
+    fn count_children(&mut self, node: u32) {
+        let relay = &self.nodes[node as usize];
+        let allowed = u32::from(relay.person.fan_out) + self.options.over_fan_out;
         // Those that have gone, which it cannot know yet, or that nothing reaches, are no load.
         let lives = |slot: u32| {
             let link = self.links.get(slot)?;

@@ -180,6 +180,9 @@ impl World {
             self.events += 1;
             self.log.event(at, &event);
             self.happen(event);
+            if self.options.every_event {
+                self.check_everything();
+            }
         }
         self.now = until;
         false
