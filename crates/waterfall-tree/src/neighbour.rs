@@ -24,6 +24,8 @@ pub(crate) struct Parent {
     pub(crate) newer_at: Timestamp,
     /// Nothing is heard from it.
     pub(crate) silent: bool,
+    /// When it last fell silent.
+    pub(crate) silent_at: Timestamp,
     /// It tells no newer counter and does not say that it starves.
     pub(crate) stale: bool,
     /// It says that it is fed and does not pass on what it must have.
@@ -51,6 +53,7 @@ impl Parent {
             stand: down.stand,
             newer_at: now,
             silent: false,
+            silent_at: now,
             stale: false,
             withholding: false,
             patience_over: false,

@@ -260,8 +260,9 @@ impl Tree {
     }
 
     pub(crate) fn parent_silent(&mut self) {
+        let now = self.now;
         if let Some(parent) = self.parent.as_mut() {
-            parent.silent = true;
+            (parent.silent, parent.silent_at) = (true, now);
             self.tell_loss(Loss::Silent);
             self.parent_is_lost();
         }

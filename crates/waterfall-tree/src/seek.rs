@@ -10,7 +10,7 @@ use crate::proximity::bucket;
 use crate::search::{Search, Source};
 use crate::timer::Timer;
 use crate::tree::Phase;
-use crate::{Output, Tree};
+use crate::{Loss, Output, Tree};
 
 /// Candidates taken from one answer to `Fetch`.
 const MAX_FETCHED: usize = 64;
@@ -26,6 +26,12 @@ const STARVING_BASE: u32 = 4;
 const PATIENT_ROUNDS: u32 = 5;
 /// As above, of the longest pause: a minute.
 const STARVING_CAP: u32 = 30;
+/// Rounds in which an orphan waits for nobody longer than three times the first patience. After that
+/// it may be that everyone is far.
+const FAR_ROUNDS: u32 = 12;
+/// A root that has been silent for so long is called anew. Sooner, and links that only stalled would
+/// be lost; later, and a root that started again would wait for its room.
+const SILENT_ROOT_LIMIT: Duration = Duration::from_secs(3);
 
 impl Tree {
     fn needs_parent(&self) -> bool {
@@ -100,21 +106,37 @@ impl Tree {
             if self.is_standby(contact.node) {
                 return self.ask_standby(Resume::Asked);
             }
-            // The next candidate is worth more than a slow one.
-            // The root may be back at any moment: who lost it does not wait long for its answer.
-            // While the stream stands still, one that does not answer soon is likely dead as well.
-            let repairing = self.mark.is_some() && !self.has_route();
-            let patience = self.config.answer_patience * if repairing { 3 } else { 5 } / 5;
-            let longest = if self.path.len() == 1 { 2 * patience } else { self.config.call_timeout };
-            let answer = search.growing(patience, longest);
-            self.call(contact, answer, false, 0);
+            let patience = self.patience_with(search);
+            self.call(contact, patience, false, 0);
         } else if self.attempts.is_empty() && (self.mark.is_some() || !self.timers.is_set(Timer::Fetch)) {
             // A newcomer knows nobody until the answer is there; others go on with whom they know.
-            let (slow_base, slow_cap) = if waits { (STARVING_BASE, STARVING_CAP) } else { (1, 1) };
-            let pause = search.growing(self.config.backoff_base * slow_base, self.config.backoff_cap * slow_cap);
+            let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
+            let pause = match self.path.len() {
+                _ if waits => search.growing(base * STARVING_BASE, cap * STARVING_CAP),
+                // The few who hung from the root itself are whom the others wait for.
+                1 => search.growing(base, cap / 2),
+                _ => search.growing(base, cap),
+            };
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
+    }
+
+    /// How long an answer is waited for: the next candidate is worth more than a slow one.
+    fn patience_with(&self, search: &Search) -> Duration {
+        let (first, longest) = (self.config.answer_patience, self.config.call_timeout);
+        if self.mark.is_none() || self.has_route() {
+            return search.growing(first, longest);
+        }
+        // While the stream stands still, one that does not answer soon is likely dead as well. Those
+        // who are cut off must not be waiting for someone on the other side when the way is free again;
+        // and those who lost the root itself must call it soon after it is back.
+        let longest = match self.path.len() {
+            1 => 6 * first / 5,
+            _ if search.round() < FAR_ROUNDS => 3 * first,
+            _ => longest,
+        };
+        search.growing(3 * first / 5, longest)
     }
 
     /// Adds what the present or the lost parent told of other places.
@@ -151,6 +173,13 @@ impl Tree {
     }
 
     pub(crate) fn next_round(&mut self) {
+        let lost_root = self.parent.as_ref().is_some_and(|parent| {
+            self.path.len() == 1 && parent.silent && self.now.since(parent.silent_at) >= SILENT_ROOT_LIMIT
+        });
+        if lost_root {
+            // Should it have started again, it knows nothing of the old link.
+            self.drop_parent(Loss::Silent, true);
+        }
         if let Some(mut search) = self.search.take() {
             search.next_round();
             self.fill(&mut search);

@@ -104,3 +104,24 @@ fn a_newcomer_calls_one_after_the_other() {
     tree.handle_timeout(start + ANOTHER);
     assert_eq!(called(&mut tree), []);
 }
+
+#[test]
+fn a_silent_root_is_called_anew_for_it_may_have_started_again() {
+    let start = Timestamp::ZERO;
+    let mut tree = Tree::participant(config(), contact(9), 1, start);
+    tree.handle(start, Input::Candidates(vec![Spot { depth: 0, ..spot(0) }]));
+    tree.handle(start, Input::LinkUp { peer: id(0) });
+    tree.handle(start, Input::Received { from: id(0), message: TreeMessage::Attached(down(&[0], Vec::new())) });
+    outputs(&mut tree);
+    let mut now = start + Duration::from_millis(50);
+    tree.handle(now, Input::Silent { peer: id(0) });
+    let mut calls = 0;
+    for _ in 0..100 {
+        calls += called(&mut tree).iter().filter(|node| **node == id(0)).count();
+        now = now + Duration::from_millis(100);
+        // Short of 3 s it may be heard again over the link that is there.
+        assert!(calls == 0 || now.since(start) > Duration::from_secs(3));
+        tree.handle_timeout(now);
+    }
+    assert!((3..=10).contains(&calls), "{calls} in seven seconds");
+}
