@@ -122,6 +122,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "TIMES", default_value_t = 0.0, value_parser = not_negative)]
     pub(crate) outages: f64,
 
+    /// Let no upload carry a stream more than it has room for: a child over that gets nothing, and finds out.
+    #[arg(long)]
+    pub(crate) strict_uplinks: bool,
+
     /// Share of packets lost on each link: what is lost is sent again, late, and silence is found later.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = loss)]
     pub(crate) loss: f64,
@@ -210,6 +214,7 @@ impl Cli {
             gap_bound: (self.gap_bound * 1e6) as u64,
             sample_every: sample_every(nodes),
             outages_per_hour: self.outages,
+            strict_uplinks: self.strict_uplinks,
             loss: self.loss,
             jitter: self.jitter,
             ..Options::default()

@@ -30,6 +30,8 @@ pub struct Options {
     pub sample_every: u64,
     /// How often in an hour one link stalls for some 150 ms.
     pub outages_per_hour: f64,
+    /// An upload carries no stream more than it has room for, not even for the time of a repair.
+    pub strict_uplinks: bool,
     /// Share of packets that are lost on each link.
     pub loss: f64,
     /// Mean of what a packet takes longer than the fastest, as a share of the one-way delay.
@@ -51,6 +53,7 @@ impl Default for Options {
             traffic_bound: 512_000.0,
             sample_every: 1_000_000,
             outages_per_hour: 0.0,
+            strict_uplinks: false,
             loss: 0.0,
             jitter: 0.04,
         }

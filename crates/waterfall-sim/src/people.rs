@@ -85,7 +85,7 @@ impl Population {
         let serves = noise.unit() >= self.leaf_share;
         let fan_out = if serves { self.fan_out_for(upload).max(1) } else { 0 };
         let behind_nat = noise.unit() < self.nat_share;
-        self.person(at, access, region, fan_out, behind_nat)
+        self.person(at, access, region, (fan_out, upload), behind_nat)
     }
 
     /// Someone a trace tells of: position in milliseconds, upload in kbit/s.
@@ -93,12 +93,12 @@ impl Population {
         let fan_out = if leaf_only { 0 } else { self.fan_out_for(upload) };
         let region = usize::from(at.0 > 0.0) * 2 + usize::from(at.1 > 0.0);
         let behind_nat = noise.unit() < self.nat_share;
-        self.person(at, ACCESS, region, fan_out, behind_nat)
+        self.person(at, ACCESS, region, (fan_out, upload), behind_nat)
     }
 
     /// The speaker: a reachable machine with a good upload, in the largest region.
     pub(crate) fn speaker(&self) -> Person {
-        self.person((0.0, 0.0), ACCESS, 0, self.fan_out.max(1), false)
+        self.person((0.0, 0.0), ACCESS, 0, (self.fan_out.max(1), u32::MAX), false)
     }
 
     fn fan_out_for(&self, upload: u32) -> u8 {
@@ -106,7 +106,14 @@ impl Population {
         (streams as u64).min(u64::from(self.fan_out)) as u8
     }
 
-    fn person(&self, at: (f64, f64), access: f64, region: usize, fan_out: u8, behind_nat: bool) -> Person {
+    fn person(
+        &self,
+        at: (f64, f64),
+        access: f64,
+        region: usize,
+        (fan_out, upload): (u8, u32),
+        behind_nat: bool,
+    ) -> Person {
         // One second-level network for each 16 ms square of a region.
         let square = ((at.0 / 16.0).floor() as i64 & 15) << 4 | ((at.1 / 16.0).floor() as i64 & 15);
         Person {
@@ -114,7 +121,8 @@ impl Population {
             access: access as f32,
             network: [20 + region as u8, square as u8],
             fan_out,
-            carries: fan_out,
+            // Nobody promises more than it can, but some take one more for a moment and cannot.
+            carries: (upload / self.stream_kbps.max(1)).clamp(u32::from(fan_out), u32::from(u8::MAX)) as u8,
             behind_nat,
             conduct: Conduct::Honest,
         }

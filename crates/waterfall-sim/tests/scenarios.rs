@@ -61,6 +61,15 @@ fn false_alarms_are_taken_back() {
 }
 
 #[test]
+fn uploads_without_room_to_spare_are_survived() {
+    for seed in 1..=3 {
+        let report = report("relays", Options { seed, strict_uplinks: true, ..Options::default() }, &size(150, 100));
+        assert_whole(&report);
+        assert_eq!(report.viewing.unserved, 0);
+    }
+}
+
+#[test]
 fn orphans_are_told_apart_by_their_standby() {
     let viewing = report("die-30", Options { seed: 21, ..Options::default() }, &size(300, 60)).viewing;
     let (with, without, lost) =

@@ -72,7 +72,8 @@ impl Report {
 }
 
 fn conditions(world: &World) -> Conditions {
-    let Options { population, jitter, loss, outages_per_hour, distances, skip_codec, .. } = &world.options;
+    let Options { population, jitter, loss, outages_per_hour, strict_uplinks, distances, skip_codec, .. } =
+        &world.options;
     Conditions {
         fan_out: population.fan_out,
         stream_kbps: population.stream_kbps,
@@ -82,6 +83,7 @@ fn conditions(world: &World) -> Conditions {
         jitter: *jitter,
         loss: *loss,
         outages_per_hour: *outages_per_hour,
+        strict_uplinks: *strict_uplinks,
         distances: *distances,
         skip_codec: *skip_codec,
     }

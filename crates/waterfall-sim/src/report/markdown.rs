@@ -8,7 +8,10 @@ type Column = (&'static str, fn(&Report) -> String);
 /// What every table begins with.
 const RUN: [Column; 4] = [
     ("scenario", |r| r.scenario.clone()),
-    ("scheme", |r| r.strategy.name().to_owned()),
+    ("scheme", |r| match r.conditions.loss {
+        0.0 => r.strategy.name().to_owned(),
+        loss => format!("{}, {} % lost", r.strategy.name(), loss * 100.0),
+    }),
     ("participants", |r| grouped(f64::from(r.nodes))),
     ("seed", |r| r.seed.to_string()),
 ];
@@ -41,6 +44,7 @@ const FAULTS: &[Column] = &[
     ("gap per lost ancestor", |r| figures(&r.viewing.gap_per_lost_ancestor_ms)),
     ("parent lost, standby alive", |r| figures(&r.viewing.gap_with_standby_ms)),
     ("parent and standby lost", |r| figures(&r.viewing.gap_standby_lost_ms)),
+    ("every gap", |r| figures(&r.viewing.gaps_ms)),
     ("frames lost (standby alive)", |r| {
         format!("{} ({})", grouped(r.viewing.frames_lost as f64), grouped(r.viewing.frames_lost_with_standby as f64))
     }),
@@ -56,7 +60,8 @@ const FAULTS: &[Column] = &[
 /// milliseconds, traffic is in kbit/s for each participant.
 #[must_use]
 pub fn markdown(reports: &[Report]) -> String {
-    let faulty: Vec<&Report> = reports.iter().filter(|r| r.viewing.gaps_ms.count > 0).collect();
+    // Where people only come there is nothing to tell.
+    let faulty: Vec<&Report> = reports.iter().filter(|r| !["growth", "flash"].contains(&&*r.scenario)).collect();
     let all: Vec<&Report> = reports.iter().collect();
     let mut text = table(SHAPE, &all) + "\n" + &table(TRAFFIC, &all);
     if !faulty.is_empty() {

@@ -84,6 +84,8 @@ pub struct Conditions {
     pub loss: f64,
     /// How often in an hour each link stalls.
     pub outages_per_hour: f64,
+    /// No upload carried a stream more than it had room for.
+    pub strict_uplinks: bool,
     /// Participants knew round trips before they called.
     pub distances: bool,
     /// Messages were handed over instead of encoded and decoded.

@@ -39,17 +39,17 @@ impl World {
 
     pub(crate) fn can_carry_one_more(&self, node: u32) -> bool {
         let sender = &self.nodes[node as usize];
+        let limited = self.options.strict_uplinks || sender.person.conduct == Conduct::Slow;
         match sender.person.conduct {
             Conduct::Withholds => false,
-            Conduct::Slow => self.feeds_of(node).count() < usize::from(sender.person.carries),
-            Conduct::Honest | Conduct::Boasts | Conduct::Counts => true,
+            _ => !limited || self.feeds_of(node).count() < usize::from(sender.person.carries),
         }
     }
 
     /// Nothing is sent over an edge: the receiver will see that from the heartbeat, an honest sender from its queue.
     pub(crate) fn will_be_noticed(&mut self, at: LinkRef, sender: u32) {
         self.queue.push(self.now + WITHHELD_AFTER, Event::Withheld(at));
-        if self.nodes[sender as usize].person.conduct == Conduct::Slow {
+        if self.nodes[sender as usize].person.conduct != Conduct::Withholds {
             self.queue.push(self.now + CONGESTED_AFTER, Event::Congested(at));
         }
     }

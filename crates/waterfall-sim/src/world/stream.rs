@@ -83,9 +83,10 @@ impl World {
         })
     }
 
-    /// A slow sender has one stream less to carry: who waited longest gets it.
+    /// A sender has one stream less to carry: who waited longest gets it.
     fn serve_the_starved(&mut self, node: u32) {
-        if self.nodes[node as usize].person.conduct != Conduct::Slow || !self.can_carry_one_more(node) {
+        let limited = self.options.strict_uplinks || self.nodes[node as usize].person.conduct == Conduct::Slow;
+        if !limited || !self.can_carry_one_more(node) {
             return;
         }
         let starved = self.nodes[node as usize].links.iter().find_map(|(_, slot)| {

@@ -83,6 +83,9 @@ fn label(report: &Report, among: &[&Report]) -> String {
     if differ(|r| u64::from(r.nodes)) || among.len() == 1 {
         label += &format!(", {}", super::markdown::grouped(f64::from(report.nodes)));
     }
+    if differ(|r| r.conditions.loss.to_bits()) {
+        label += &format!(", {} % lost", report.conditions.loss * 100.0);
+    }
     if differ(|r| r.seed) {
         label += &format!(", seed {}", report.seed);
     }
