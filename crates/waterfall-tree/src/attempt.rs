@@ -152,7 +152,7 @@ impl Tree {
             // The others are not needed any more.
             self.end_attempts();
             if attempt.voluntary {
-                self.rose_at = Some(self.now);
+                self.note_rise();
             }
             let round_trip = attempt.round_trip(self.now);
             self.take_parent(attempt.to, down, round_trip, false);

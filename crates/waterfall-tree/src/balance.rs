@@ -43,6 +43,14 @@ pub(crate) struct Insertion {
     until: Timestamp,
 }
 
+/// A move nearer the root.
+#[derive(Debug)]
+pub(crate) struct Rose {
+    at: Timestamp,
+    /// The place that we left.
+    left: Spot,
+}
+
 /// What a relay that served so many children without loss, says that it has room for so many
 /// more, and has been here for so long, is worth. Never 0.
 pub(crate) fn strength(children: u8, claims: u8, age: Duration) -> u16 {
@@ -181,12 +189,36 @@ impl Tree {
     /// Whether we have just come nearer the root: the one whose place we took comes below us, and
     /// is taken even where there is no room. Who goes instead finds room where we were before.
     pub(crate) fn just_rose(&self) -> bool {
-        let recently = self.rose_at.is_some_and(|at| self.now.since(at) < EXPECTED_FOR);
+        let recently = self.rose.as_ref().is_some_and(|rose| self.now.since(rose.at) < EXPECTED_FOR);
         recently && self.places() > 0 && self.children.len() <= usize::from(self.places())
+    }
+
+    /// We are about to have a place nearer the root because we were asked to.
+    pub(crate) fn note_rise(&mut self) {
+        let left = self.parent.as_ref().map(|parent| Spot { free: 1, ..parent.as_spot() });
+        self.rose = left.map(|left| Box::new(Rose { at: self.now, left }));
+    }
+
+    /// The one whose place we took has come, and there is one child too many: the place that we
+    /// left is open to the least of the others.
+    fn make_way(&mut self, newcomer: NodeId) {
+        if !self.just_rose() || self.staying() <= usize::from(self.places()) {
+            return;
+        }
+        let Some(rose) = self.rose.take() else { return };
+        let others = self
+            .children
+            .iter()
+            .filter(|(node, child)| child.is_settled() && (**node != newcomer || newcomer != rose.left.contact.node));
+        let least = others.min_by_key(|(node, child)| (child.summary.size, **node == newcomer, **node));
+        if let Some(node) = least.map(|(node, _)| *node) {
+            self.ask_to_move(node, Some(rose.left));
+        }
     }
 
     /// A child has come; if it was asked to, the one it is stronger than goes below it.
     pub(crate) fn inserted(&mut self, node: NodeId) {
+        self.make_way(node);
         let Some(insertion) = self.insertion.as_ref().filter(|insertion| insertion.climber == node) else { return };
         let sinks = insertion.sinks;
         self.insertion = None;
@@ -219,7 +251,9 @@ impl Tree {
                     |child: &Child| self.own_depth().saturating_add(1).saturating_add(child.summary.height) > enough;
                 // Another one each time: who cannot reach the place must not keep it from others.
                 let tall: Vec<NodeId> = settled().filter(|(_, c)| gains(c)).map(|(child, _)| *child).collect();
-                tall.get(turn % tall.len().max(1)).copied()
+                // Who is deep enough takes all below it along.
+                let own = self.own_depth() > enough && self.may_rise(&to);
+                tall.get(turn % tall.len().max(1)).copied().filter(|_| !own)
             }
         };
         match (via, node) {
@@ -250,18 +284,25 @@ impl Tree {
         }
     }
 
-    fn rise(&mut self, to: Spot) {
+    /// Whether we could go there now, as far as it is for us to say.
+    fn may_rise(&self, to: &Spot) -> bool {
         let rested = self.moved_at.is_none_or(|at| self.now.since(at) >= MOVE_PAUSE);
         let node = to.contact.node;
-        let fits = self.phase == Phase::Active
+        self.phase == Phase::Active
             && self.config.balance
             && self.has_route()
             && self.search.is_none()
             && self.attempts.is_empty()
             && to.depth.saturating_add(1) < self.own_depth()
             && node != self.me.node
-            && !self.is_shunned(&node);
-        if !fits || !rested || self.is_resuming() {
+            && !self.is_shunned(&node)
+            && rested
+            && !self.is_resuming()
+    }
+
+    fn rise(&mut self, to: Spot) {
+        let node = to.contact.node;
+        if !self.may_rise(&to) {
             return;
         }
         if self.is_standby(node) && self.can_resume() {

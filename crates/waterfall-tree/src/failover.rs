@@ -123,7 +123,7 @@ impl Tree {
         let standby = self.standby.take().expect("looked at just now");
         self.timers.clear(Timer::Resume);
         if standby.resume == Resume::Rising {
-            self.rose_at = Some(self.now);
+            self.note_rise();
         }
         self.take_parent(standby.contact, down, standby.round_trip, true);
     }

@@ -1,5 +1,7 @@
 //! More children than there are places: who goes, and how it is asked.
 
+use std::cmp::Reverse;
+
 use waterfall_wire::{MAX_FAN_OUT, NodeId, Spot, TreeMessage};
 
 use crate::Tree;
@@ -17,15 +19,14 @@ impl Tree {
         }
     }
 
-    /// Children too many have been served for as long as was promised. A leaf moves on if there is
-    /// room below the others, else the youngest; it is fed until it has.
+    /// Children too many have been served for as long as was promised. The one with the least below
+    /// it moves on, a leaf or else the youngest among equals; it is fed until it has.
     pub(crate) fn ask_one_to_move(&mut self) {
         if self.staying() <= usize::from(self.places()) || !self.has_route() {
             self.changed.below = true;
             return;
         }
-        let has_room_below = self.children.values().any(|child| child.spots().iter().any(|spot| spot.free > 0));
-        let rank = |child: &Child| (has_room_below && child.is_leaf(), child.number);
+        let rank = |child: &Child| (Reverse(child.summary.size), child.is_leaf(), child.number);
         let candidates = self.children.iter().filter(|(_, child)| child.is_settled());
         if let Some(node) = candidates.max_by_key(|(_, child)| rank(child)).map(|(node, _)| *node) {
             self.ask_to_move(node, None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Mark, NodeId, Refusal, Spot, TreeMessage};
 
-use crate::balance::Insertion;
+use crate::balance::{Insertion, Rose};
 use crate::counter::Wanted;
 use crate::neighbour::{Attempt, Child, Former, Parent, Standby, Ward};
 use crate::placement::Ledger;
@@ -87,8 +87,8 @@ pub struct Tree {
     pub(crate) infeasible_since: Option<Timestamp>,
     pub(crate) shunned: Option<Box<Shunned>>,
     pub(crate) moved_at: Option<Timestamp>,
-    /// When we last moved nearer the root because we were asked to.
-    pub(crate) rose_at: Option<Timestamp>,
+    /// How we last moved nearer the root because we were asked to.
+    pub(crate) rose: Option<Box<Rose>>,
     /// Where there may be a place as near the root as the one we lost.
     pub(crate) regained: Option<Box<Spot>>,
     pub(crate) children: Roster<Child>,
@@ -159,7 +159,7 @@ impl Tree {
             infeasible_since: None,
             shunned: None,
             moved_at: None,
-            rose_at: None,
+            rose: None,
             regained: None,
             children: Roster::default(),
             wards: Roster::default(),
