@@ -11,6 +11,7 @@ use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 use crate::config::{ANOTHER, ATTACH_TIMEOUT, MAX_ATTEMPTS};
 use crate::feasibility::is_feasible;
 use crate::neighbour::Attempt;
+use crate::search::Source;
 use crate::timer::Timer;
 use crate::{Output, Tree};
 
@@ -94,8 +95,12 @@ impl Tree {
     /// A call that leads to nobody, or has taken too long.
     pub(crate) fn attempt_failed(&mut self, peer: NodeId, hang_up: bool) {
         self.end_attempt(peer, hang_up);
+        let root = self.root.filter(|root| self.mark.is_none() && *root != peer);
         if let Some(search) = &mut self.search {
             search.unanswered(&peer);
+            // A newcomer knows nobody else; the root knows several ways down.
+            let root = root.filter(|_| search.is_out_of_reach()).map(|root| Contact::new(root, []));
+            search.recall(Source::Path, root.map(|contact| Spot { contact, depth: 0, free: 0, proven: 0 }));
         }
     }
 

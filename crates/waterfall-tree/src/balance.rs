@@ -24,12 +24,8 @@ const MOST_CLAIMED: u8 = 4;
 const AGES: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(1_800)];
 /// A descendant must be stronger than the child whose place it takes by this much, in percent.
 const MARGIN: u32 = 130;
-/// How many levels someone must gain to be moved from one subtree to another.
-const WORTHWHILE: u16 = 2;
-/// How many of one subtree are asked to move to another at once.
-const AT_ONCE: usize = 3;
-/// How often someone who would rise is sent on.
-const MAX_HOPS: u8 = 4;
+/// How often someone who would rise is sent on: as deep as the place may be below the one who names it.
+const MAX_HOPS: u8 = 8;
 /// How long a place is kept for someone who was asked to come.
 const EXPECTED_FOR: Duration = Duration::from_secs(4);
 
@@ -123,27 +119,6 @@ impl Tree {
         places > 0 && !climbers.is_empty()
     }
 
-    /// The deepest of each subtree may have a place much nearer the root in another.
-    fn level(&mut self) -> bool {
-        let depth = self.own_depth();
-        let settled = self.attached().filter(|(_, child)| child.is_settled());
-        let mut subtrees: Vec<(u16, NodeId)> = settled.map(|(node, child)| (child.summary.height, *node)).collect();
-        subtrees.sort_by_key(|(height, node)| (std::cmp::Reverse(*height), *node));
-        let mut any = false;
-        for (height, node) in subtrees {
-            let deepest = depth.saturating_add(1).saturating_add(height);
-            let turn = self.rng.below(64);
-            let spots = self.ledger.weighed(self.now, self.spots_below(Some(node), turn));
-            let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
-            for to in spots.iter().filter(worthwhile).take(AT_ONCE).cloned() {
-                self.ledger.promise(self.now, to.contact.node);
-                self.send(node, TreeMessage::Rise { node: None, to });
-                any = true;
-            }
-        }
-        any
-    }
-
     /// The strongest further down takes the place of one of our children that is much weaker, and
     /// that child goes below it.
     fn promote(&mut self) -> bool {
@@ -235,32 +210,20 @@ impl Tree {
         if !self.is_parent(from) {
             return self.unless_known(from);
         }
-        let turn = self.rng.below(64);
-        let settled = || self.attached().filter(|(_, child)| child.is_settled());
-        let via = match node {
-            Some(node) if node == self.me.node => None,
-            Some(node) => {
-                let leads = |id: &NodeId, child: &Child| {
-                    *id == node || child.summary.climber.as_ref().is_some_and(|climber| climber.contact.node == node)
-                };
-                settled().find(|(id, child)| leads(id, child)).map(|(id, _)| *id)
-            }
-            None => {
-                let enough = to.depth.saturating_add(WORTHWHILE);
-                let gains =
-                    |child: &Child| self.own_depth().saturating_add(1).saturating_add(child.summary.height) > enough;
-                // Another one each time: who cannot reach the place must not keep it from others.
-                let tall: Vec<NodeId> = settled().filter(|(_, c)| gains(c)).map(|(child, _)| *child).collect();
-                // Who is deep enough takes all below it along.
-                let own = self.own_depth() > enough && self.may_rise(&to);
-                tall.get(turn % tall.len().max(1)).copied().filter(|_| !own)
-            }
+        let Some(node) = node else {
+            let turn = self.rng.below(64);
+            return self.share(to, turn);
         };
-        match (via, node) {
-            (Some(child), _) => self.send(child, TreeMessage::Rise { node, to }),
-            // It has moved on meanwhile.
-            (None, Some(node)) if node != self.me.node => {}
-            (None, _) => self.rise(to),
+        if node == self.me.node {
+            return self.rise(to);
+        }
+        let leads = |id: &NodeId, child: &Child| {
+            *id == node || child.summary.climber.as_ref().is_some_and(|climber| climber.contact.node == node)
+        };
+        // It may have moved on meanwhile.
+        let via = self.attached().find(|(id, child)| child.is_settled() && leads(id, child)).map(|(id, _)| *id);
+        if let Some(child) = via {
+            self.send(child, TreeMessage::Rise { node: Some(node), to });
         }
     }
 
@@ -285,7 +248,7 @@ impl Tree {
     }
 
     /// Whether we could go there now, as far as it is for us to say.
-    fn may_rise(&self, to: &Spot) -> bool {
+    pub(crate) fn may_rise(&self, to: &Spot) -> bool {
         let rested = self.moved_at.is_none_or(|at| self.now.since(at) >= MOVE_PAUSE);
         let node = to.contact.node;
         self.phase == Phase::Active
@@ -300,7 +263,7 @@ impl Tree {
             && !self.is_resuming()
     }
 
-    fn rise(&mut self, to: Spot) {
+    pub(crate) fn rise(&mut self, to: Spot) {
         let node = to.contact.node;
         if !self.may_rise(&to) {
             return;

@@ -156,7 +156,7 @@ impl Tree {
                 let subtrees: Vec<&[Spot]> =
                     self.children.values().map(Child::spots).filter(|s| !s.is_empty()).collect();
                 let spots = self.ledger.redirect(self.now, &subtrees);
-                let spots = self.with_gateways(spots);
+                let spots = self.with_gateways(spots, true);
                 self.or_elsewhere(spots)
             }
             Refusal::Leaving => self.outside(),

@@ -40,6 +40,7 @@ mod feasibility;
 mod io;
 mod lag;
 mod leave;
+mod level;
 mod neighbour;
 mod overfull;
 mod parent;

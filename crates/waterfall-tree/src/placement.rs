@@ -10,6 +10,7 @@ use std::time::Duration;
 use waterfall_wire::{MAX_SPOTS, NodeId, Spot};
 
 use crate::Timestamp;
+use crate::plan::beginning;
 
 /// How long a spot that was handed out counts as taken. By then the one sent there has a link and
 /// the next summary (one interval) tells the truth.
@@ -69,7 +70,7 @@ pub(crate) fn rotate_equals(spots: &mut [Spot], by: usize) {
 /// Which spots were handed out a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    promises: VecDeque<(NodeId, Timestamp)>,
+    promises: VecDeque<(u64, Timestamp)>,
     turn: usize,
 }
 
@@ -104,15 +105,22 @@ impl Ledger {
         if self.promises.len() == MAX_PROMISES {
             self.promises.pop_front();
         }
-        self.promises.push_back((node, now + PROMISE));
+        self.promises.push_back((beginning(&node), now + PROMISE));
+    }
+
+    /// How many places there were promised a moment ago.
+    pub(crate) fn promised(&self, now: Timestamp, node: &NodeId) -> u32 {
+        let node = beginning(node);
+        let standing = self.promises.iter().filter(|(known, until)| *known == node && *until > now);
+        u32::try_from(standing.count()).unwrap_or(u32::MAX)
     }
 
     /// Spots less what is promised of them, nearest the root first. What is promised away may come
     /// back, so it stays on the list, but last.
     pub(crate) fn weighed(&self, now: Timestamp, spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
         let less_promised = |mut spot: Spot| {
-            let standing = self.promises.iter().filter(|(node, until)| *node == spot.contact.node && *until > now);
-            spot.free = spot.free.saturating_sub(u8::try_from(standing.count()).unwrap_or(u8::MAX));
+            let promised = self.promised(now, &spot.contact.node);
+            spot.free = spot.free.saturating_sub(u8::try_from(promised).unwrap_or(u8::MAX));
             spot.proven = spot.proven.min(spot.free);
             spot
         };

@@ -19,6 +19,8 @@ const MAX_BROKEN: u8 = 4;
 /// Calls in one round that may end at someone who is cut off as well, or at nobody. So many in a
 /// row mean a wide outage, where it is better to ask again at the top than to ask everyone.
 const MAX_SETBACKS: u32 = 3;
+/// While others answer, who does not is left alone for so many rounds.
+const SILENT_ROUNDS: u32 = 4;
 /// Rounds after which the pause no longer grows.
 const MAX_DOUBLINGS: u32 = 16;
 
@@ -81,6 +83,11 @@ pub(crate) struct Search {
     tried: BTreeSet<NodeId>,
     /// Who did not answer how often.
     silent: BTreeMap<NodeId, u32>,
+    /// Whether anyone answered, in this search and in this round of it.
+    heard: bool,
+    heard_now: bool,
+    /// Rounds in which nobody did.
+    mute: u32,
     batches: u32,
     redirects: u32,
     setbacks: u32,
@@ -139,10 +146,17 @@ impl Search {
 
     /// Takes over where a refusal points to, unless too many have been followed already.
     pub(crate) fn redirect(&mut self, spots: impl IntoIterator<Item = Spot>) {
+        (self.heard, self.heard_now, self.mute) = (true, true, 0);
         self.redirects += 1;
-        if self.redirects <= MAX_REDIRECTS {
-            self.learn(spots.into_iter().take(MAX_SPOTS));
+        if self.redirects > MAX_REDIRECTS {
+            return;
         }
+        let mut spots = spots.into_iter().take(MAX_SPOTS).peekable();
+        if spots.peek().is_some() {
+            // No row any more.
+            self.setbacks = 0;
+        }
+        self.learn(spots);
     }
 
     /// The next to call, each once a round; none when the round is over.
@@ -150,10 +164,15 @@ impl Search {
         if self.setbacks >= MAX_SETBACKS || self.calls >= MAX_CALLS {
             return None;
         }
-        let found = self.known.iter().find(|c| !self.tried.contains(&c.contact.node) && usable(&c.contact.node))?;
-        self.tried.insert(found.contact.node);
+        let fresh = |c: &&Candidate| !self.tried.contains(&c.contact.node) && usable(&c.contact.node);
+        // While others answer, it is not for want of patience that one does not.
+        let patient = self.heard && self.round < SILENT_ROUNDS;
+        let found = self.known.iter().filter(fresh).find(|c| c.silent == 0);
+        let found = found.or_else(|| self.known.iter().find(fresh).filter(|_| !patient))?;
+        let (source, contact) = (found.source, found.contact.clone());
+        self.tried.insert(contact.node);
         self.calls += 1;
-        Some((found.source, found.contact.clone()))
+        Some((source, contact))
     }
 
     /// A candidate does not answer: the others come first from now on, whoever names it again.
@@ -166,6 +185,16 @@ impl Search {
             }
         }
         self.set_back(node);
+    }
+
+    /// Whether so many could not be reached in all that it is worth asking those who are further away.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        self.silent.len() >= 2
+    }
+
+    /// Whether so many did not answer that it is time to ask for others.
+    pub(crate) fn is_unlucky(&self) -> bool {
+        self.setbacks + 1 >= MAX_SETBACKS
     }
 
     /// A candidate is cut off as well, or does not answer: the others come first from now on.
@@ -205,11 +234,17 @@ impl Search {
     pub(crate) fn next_round(&mut self) {
         self.known.retain(|candidate| !matches!(candidate.source, Source::Named | Source::Crowded));
         self.round = self.round.saturating_add(1);
+        self.mute = if std::mem::take(&mut self.heard_now) { 0 } else { self.mute.saturating_add(1) };
         self.tried.clear();
         self.redirects = 0;
         self.setbacks = 0;
         self.calls = 0;
         self.fetched = false;
+    }
+
+    /// Patience with those who do not answer: doubles with each round in which nobody did.
+    pub(crate) fn patience(&self, base: Duration, cap: Duration) -> Duration {
+        base.saturating_mul(1 << self.mute.min(MAX_DOUBLINGS)).min(cap)
     }
 
     /// A span that doubles with each round up to a cap.

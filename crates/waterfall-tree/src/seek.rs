@@ -97,7 +97,7 @@ impl Tree {
             let reachable = !self.is_neighbour(*node) || (can_resume && self.is_standby(*node));
             *node != me && Some(*node) != root && reachable && !self.is_shunned(node)
         });
-        let last_resort = next.as_ref().is_none_or(|(source, _)| *source >= Source::Path);
+        let last_resort = search.is_unlucky() || next.as_ref().is_none_or(|(source, _)| *source >= Source::Path);
         if last_resort && !patient && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
             self.timers.set(Timer::Fetch, self.now + FETCH_TIMEOUT);
             self.output(Output::Fetch);
@@ -126,7 +126,7 @@ impl Tree {
     fn patience_with(&self, search: &Search) -> Duration {
         let (first, longest) = (self.config.answer_patience, self.config.call_timeout);
         if self.mark.is_none() || self.has_route() {
-            return search.growing(first, longest);
+            return search.patience(first, longest);
         }
         // While the stream stands still, one that does not answer soon is likely dead as well. Those
         // who are cut off must not be waiting for someone on the other side when the way is free again;

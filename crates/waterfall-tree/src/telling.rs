@@ -12,7 +12,12 @@ use crate::tree::Phase;
 use crate::{Timestamp, Tree};
 
 /// Children named to one caller when all listed spots are promised.
-const GATEWAYS: usize = 3;
+const GATEWAYS: usize = 4;
+/// What an open place weighs in the sums that are told upwards (`Summary::open`); each level further
+/// down it weighs a fourth of that. Callers are spread in proportion, so that they go where places are
+/// near the root, though most are at the bottom.
+const OPEN: u32 = 1 << OPEN_BITS;
+const OPEN_BITS: u16 = 20;
 
 /// A running digest (FNV-1a on words): to notice a change without keeping what was told.
 struct Digest(u64);
@@ -75,13 +80,15 @@ impl Tree {
     #[must_use]
     pub fn probed(&mut self, now: Timestamp) -> Vec<Spot> {
         let now = now.max(self.now);
-        // Our own places are counted when they are called for.
         let mut spots = self.spots();
         let own = spots.iter().position(|spot| spot.contact.node == self.me.node).map(|at| spots.remove(at));
-        let mut others = self.ledger.redirect(now, &[&spots]);
-        if own.as_ref().is_none_or(|own| own.free == 0) {
-            others = self.with_gateways(others);
-        }
+        let others = if own.as_ref().is_some_and(|own| own.free > 0) {
+            // Our own places are counted when they are called for.
+            self.ledger.weighed(now, spots)
+        } else {
+            let others = self.ledger.redirect(now, &[&spots]);
+            self.with_gateways(others, false)
+        };
         let mut spots: Vec<Spot> = own.into_iter().chain(others).collect();
         spots.sort_by_key(|spot| spot.free == 0);
         let mut spots = self.or_elsewhere(spots);
@@ -89,11 +96,12 @@ impl Tree {
         spots
     }
 
-    /// Where there is no room below, what is known of the rest of the room: a caller must not come
-    /// to a dead end. The parent knows more than we do.
+    /// Where there is no room below, or so little that none of it may be in the caller's reach, what is
+    /// known of the rest of the room: a caller must not come to a dead end. The parent knows more than we do.
     pub(crate) fn or_elsewhere(&self, mut spots: Vec<Spot>) -> Vec<Spot> {
         let Some(parent) = self.parent.as_ref().filter(|parent| parent.has_route()) else { return spots };
-        if !self.is_serving() || spots.iter().any(|spot| spot.free > 0) {
+        let named = spots.iter().filter(|spot| spot.free > 0).count();
+        if !self.is_serving() || named >= GATEWAYS {
             return spots;
         }
         let told = parent.outside.iter().chain(&parent.beside);
@@ -102,6 +110,13 @@ impl Tree {
         let mut list = nearest(told.cloned());
         list.truncate(GATEWAYS);
         list.push(above);
+        if named > 0 {
+            // So few that none may be in reach: those above come last.
+            list.retain(|spot| !spots.iter().any(|known| known.contact.node == spot.contact.node));
+            spots.splice(named..named, list);
+            spots.truncate(MAX_SPOTS);
+            return spots;
+        }
         spots.retain(|spot| !list.iter().any(|known| known.contact.node == spot.contact.node));
         list.append(&mut spots);
         list.truncate(MAX_SPOTS);
@@ -110,24 +125,22 @@ impl Tree {
 
     /// Where listed spots are few against a crowd, callers are sent down the tree in proportion to
     /// the open places below, and find at each step who knows better where these are.
-    pub(crate) fn with_gateways(&mut self, mut spots: Vec<Spot>) -> Vec<Spot> {
+    pub(crate) fn with_gateways(&mut self, mut spots: Vec<Spot>, unlucky: bool) -> Vec<Spot> {
         let below = self.own_depth().saturating_add(1);
+        let mut far = Vec::new();
         if self.ledger.is_crowded() {
-            // What is known of places further down is a second old for each level: taken by now.
-            spots.retain(|spot| spot.depth <= below);
+            // What is known of places further down is a second old for each level: taken by now, and of use
+            // only to those who reach nobody nearer, for they may be sent on from there.
+            far = spots.extract_if(.., |spot| spot.depth > below).collect();
+            far.truncate(if unlucky { MAX_SPOTS } else { 0 });
+            far.iter_mut().for_each(|spot| spot.free = spot.free.max(1));
         }
         if spots.first().is_some_and(|spot| spot.free > 0) || !self.is_serving() {
+            spots.append(&mut far);
+            spots.truncate(MAX_SPOTS);
             return spots;
         }
-        let open = self.attached().filter(|(_, child)| child.is_settled() && child.summary.open > 0);
-        let mut open: Vec<(u32, Spot)> = open
-            .map(|(node, child)| {
-                // As deep as the nearest of these places.
-                let depth = child.summary.spots.first().map_or(below, |spot| spot.depth.max(below));
-                let free = u8::try_from(child.summary.open).unwrap_or(u8::MAX).min(MAX_FAN_OUT);
-                (child.summary.open, Spot { contact: child.contact(node), depth, free, proven: 0 })
-            })
-            .collect();
+        let mut open = self.gateways(None);
         let mut gateways = Vec::new();
         while !open.is_empty() && gateways.len() < GATEWAYS {
             let all: u64 = open.iter().map(|(places, _)| u64::from(*places)).sum();
@@ -139,10 +152,37 @@ impl Tree {
             });
             gateways.push(open.swap_remove(chosen.unwrap_or(0)).1);
         }
-        spots.retain(|spot| !gateways.iter().any(|gateway| gateway.contact.node == spot.contact.node));
-        gateways.append(&mut spots);
+        if let Some(first) = gateways.first().map(|gateway| gateway.contact.node) {
+            self.ledger.promise(self.now, first);
+        }
+        let named = |spot: &Spot| gateways.iter().any(|gateway| gateway.contact.node == spot.contact.node);
+        let (crowded, open): (Vec<_>, Vec<_>) =
+            spots.into_iter().chain(far).filter(|spot| !named(spot)).partition(|spot| spot.free == 0);
+        gateways.extend(open.into_iter().chain(crowded));
         gateways.truncate(MAX_SPOTS);
         gateways
+    }
+
+    /// The children that there is room below, but for one: what that weighs, and a spot that stands for
+    /// all of it, as deep as the nearest and for as many as there are places that deep. What was
+    /// promised a moment ago is taken off.
+    pub(crate) fn gateways(&self, except: Option<NodeId>) -> Vec<(u32, Spot)> {
+        let below = self.own_depth().saturating_add(1);
+        let others = self.attached().filter(|(node, child)| child.is_settled() && Some(**node) != except);
+        let open = others.filter(|(_, child)| child.summary.open > 0);
+        let gateway = |(node, child): (&NodeId, &Child)| {
+            let weight = |depth: u16| OPEN.checked_shr(2 * u32::from(depth - below)).unwrap_or(0).max(1);
+            let depth = child.summary.spots.first().map_or(below, |spot| spot.depth.max(below));
+            let listed = child.summary.spots.iter().filter(|spot| spot.free > 0);
+            let listed = listed.map(|spot| (spot.contact.node, weight(spot.depth.max(below))));
+            let promised = listed.chain([(*node, weight(depth))]).fold(0u32, |sum, (node, weight)| {
+                sum.saturating_add(self.ledger.promised(self.now, &node).saturating_mul(weight))
+            });
+            let left = child.summary.open.saturating_sub(promised).max(1);
+            let free = u8::try_from(left / weight(depth)).unwrap_or(u8::MAX).clamp(1, MAX_FAN_OUT);
+            (left, Spot { contact: child.contact(node), depth, free, proven: 0 })
+        };
+        open.map(gateway).collect()
     }
 
     pub(crate) fn spots(&self) -> Vec<Spot> {
@@ -168,13 +208,14 @@ impl Tree {
         (size, height)
     }
 
-    /// Open places in our subtree, listed or not.
+    /// What the open places in our subtree weigh, listed or not.
     fn open(&self) -> u32 {
         if !self.is_serving() {
             return 0;
         }
         let settled = self.attached().filter(|(_, child)| child.is_settled());
-        settled.fold(u32::from(self.free()), |sum, (_, child)| sum.saturating_add(child.summary.open))
+        let below = settled.map(|(_, child)| child.summary.open.div_ceil(4));
+        below.fold(OPEN * u32::from(self.free()), u32::saturating_add)
     }
 
     /// Our own subtree.

@@ -71,7 +71,8 @@ pub struct Summary {
     /// Open spots in the subtree, nearest the root first; at most [`MAX_SPOTS`].
     #[n(2)]
     pub spots: Vec<Spot>,
-    /// Open places in the whole subtree, listed or not.
+    /// What the open places in the whole subtree weigh, listed or not: 2²⁰ each for those of the child
+    /// itself, and a fourth of that for each level below it.
     #[n(3)]
     pub open: u32,
     /// Standby places in the subtree, nearest the root first; at most [`MAX_WARDS`].

@@ -1,0 +1,76 @@
+//! Levelling: the tall parts of the tree give to the flat ones.
+//!
+//! What is moved are whole subtrees, as many at once as there are places for, and each relay on the way
+//! shares them out: so the height falls by levels, however large the room.
+
+use waterfall_wire::{NodeId, Spot, TreeMessage};
+
+use crate::Tree;
+use crate::neighbour::Child;
+
+/// How many levels someone must gain to be moved from one subtree to another.
+const WORTHWHILE: u16 = 2;
+impl Tree {
+    /// The deepest of each subtree may have a place much nearer the root in another.
+    pub(crate) fn level(&mut self) -> bool {
+        let depth = self.own_depth();
+        let settled = self.attached().filter(|(_, child)| child.is_settled());
+        let mut subtrees: Vec<(u16, NodeId)> = settled.map(|(node, child)| (child.summary.height, *node)).collect();
+        subtrees.sort_by_key(|(height, node)| (std::cmp::Reverse(*height), *node));
+        let mut any = false;
+        for (height, node) in subtrees {
+            let deepest = depth.saturating_add(1).saturating_add(height);
+            let turn = self.rng.below(64);
+            let spots = self.ledger.weighed(self.now, self.spots_below(Some(node), turn));
+            let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
+            let mut places: Vec<Spot> = spots.iter().filter(worthwhile).cloned().collect();
+            // More than the nearest few that are listed: as many as there are find them on the way down.
+            let listed = |to: &Spot| {
+                self.children.get(&to.contact.node).map_or(0, |child| {
+                    child
+                        .spots()
+                        .iter()
+                        .filter(|spot| spot.depth <= to.depth)
+                        .fold(0u8, |sum, spot| sum.saturating_add(spot.free))
+                })
+            };
+            let beyond = self.gateways(Some(node)).into_iter().map(|(_, to)| {
+                let free = to.free.saturating_sub(listed(&to));
+                Spot { free, ..to }
+            });
+            places.extend(beyond.filter(|to| worthwhile(&to)));
+            for to in places {
+                for _ in 0..to.free {
+                    self.ledger.promise(self.now, to.contact.node);
+                }
+                self.send(node, TreeMessage::Rise { node: None, to });
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// The deepest below share some places among them. Who is deep enough goes itself, with all below it.
+    pub(crate) fn share(&mut self, to: Spot, turn: usize) {
+        let enough = to.depth.saturating_add(WORTHWHILE);
+        let depth = self.own_depth();
+        if depth > enough && self.may_rise(&to) {
+            return self.rise(to);
+        }
+        let tall = |child: &Child| depth.saturating_add(1).saturating_add(child.summary.height) > enough;
+        let tall: Vec<NodeId> =
+            self.attached().filter(|(_, child)| child.is_settled() && tall(child)).map(|(node, _)| *node).collect();
+        if tall.is_empty() {
+            return self.rise(to);
+        }
+        // Others first each time: who cannot reach the place must not keep it from them.
+        let (each, more) = (usize::from(to.free.max(1)) / tall.len(), usize::from(to.free.max(1)) % tall.len());
+        for turned in 0..tall.len() {
+            let free = u8::try_from(each + usize::from(turned < more)).unwrap_or(u8::MAX);
+            if free > 0 {
+                let to = Spot { free, proven: to.proven.min(free), ..to.clone() };
+                self.send(tall[(turn + turned) % tall.len()], TreeMessage::Rise { node: None, to });
+            }
+        }
+    }
+}
