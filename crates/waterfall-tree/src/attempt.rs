@@ -15,6 +15,9 @@ use crate::search::Source;
 use crate::timer::Timer;
 use crate::{Output, Tree};
 
+/// Milliseconds that the stream may come later at a place nearer the root.
+const MAX_SETBACK: u16 = 100;
+
 impl Tree {
     pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool, hops: u8) {
         let (peer, now) = (to.node, self.now);
@@ -132,6 +135,14 @@ impl Tree {
         self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
     }
 
+    /// Whether we would only be nearer the root there, but the stream comes so much later that a move
+    /// would show: what is seen last is that much older there.
+    fn is_far_behind(&self, from: NodeId, down: &Down) -> bool {
+        let voluntary = self.attempt(from).filter(|attempt| attempt.voluntary && self.has_route());
+        let lag = voluntary.map(|attempt| down.lag.saturating_add(attempt.round_trip(self.now) / 2));
+        lag.is_some_and(|lag| lag > self.lag().saturating_add(MAX_SETBACK))
+    }
+
     pub(crate) fn on_attached(&mut self, from: NodeId, down: Down) {
         if self.is_standby(from) {
             return self.resumed(down);
@@ -150,6 +161,12 @@ impl Tree {
         let good = self.is_sane(from, &down) && is_feasible(down.mark, self.advertised()) && !down.starving;
         if !good {
             self.reject();
+            self.send(from, TreeMessage::Detach);
+            return self.end_attempt(from, true);
+        }
+        if self.is_far_behind(from, &down) {
+            // Not before a while has passed: the same place would be suggested again.
+            self.moved_at = Some(self.now);
             self.send(from, TreeMessage::Detach);
             return self.end_attempt(from, true);
         }

@@ -65,6 +65,9 @@ pub const STANDBY_RETRY_CAP: Duration = Duration::from_secs(60);
 /// A standby that has no way to the root for so long, while we have, is replaced. Longer than a
 /// repair takes.
 pub const STANDBY_STARVING_LIMIT: Duration = Duration::from_secs(5);
+/// The same of one that is silent: on an idle link it has missed three fillers by the time that
+/// this is noticed, so it is mostly dead.
+pub const STANDBY_SILENT_LIMIT: Duration = Duration::from_millis(250);
 /// How long only the standby is asked when the parent is lost. A live one answers after a round
 /// trip; that it is dead is noticed by its silence, mostly sooner than this.
 pub const RESUME_PATIENCE: Duration = Duration::from_millis(400);

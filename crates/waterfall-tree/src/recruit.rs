@@ -11,12 +11,13 @@ use waterfall_wire::{Contact, Down, NodeId, Role, Spot, TreeMessage};
 use crate::config::{ATTACH_TIMEOUT, STANDBY_AGAIN, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
 use crate::lag::millis;
 use crate::neighbour::Standby;
+use crate::plan::beginning;
 use crate::timer::Timer;
 use crate::tree::Phase;
 use crate::{Event, Output, Timestamp, Tree};
 
 /// Candidates of one round; more are not asked.
-const MAX_CALLS: usize = 6;
+const MAX_CALLS: usize = 8;
 /// Candidates known at most.
 const MAX_KNOWN: usize = 4 * MAX_CALLS;
 
@@ -45,13 +46,15 @@ impl Recruiting {
 
 /// A standby that would leave no longer gap after silence than this, in milliseconds, is good
 /// enough: with silence it stays below 150 ms.
-const GOOD_GAP: u16 = 70;
+const GOOD_GAP: u16 = 55;
 /// Whoever is to be exchanged for a better one must be worse by this.
 const WORTH_EXCHANGING: u16 = 10;
+/// Remembered of those who were measured and are no better.
+const MAX_PASSED_OVER: usize = 16;
 /// How many are measured in one round before the best of them has to do.
-const MAX_MEASURED: u8 = 4;
+const MAX_MEASURED: u8 = 5;
 /// Rounds in which a better one is looked for.
-const BETTER_ROUNDS: u8 = 3;
+const BETTER_ROUNDS: u8 = 6;
 
 impl Tree {
     pub(crate) fn is_recruit(&self, peer: NodeId) -> bool {
@@ -71,8 +74,10 @@ impl Tree {
     pub(crate) fn recruit_soon(&mut self) {
         if self.config.standby && self.phase == Phase::Active && !self.is_root {
             self.recruit_rounds = 0;
-            // Newcomers' parents are often new themselves, and have yet to find their own.
-            let pause = self.jitter(if self.moved_at.is_some() { STANDBY_AGAIN } else { STANDBY_DELAY });
+            self.passed_over = Vec::new();
+            // In a crowd, newcomers' parents are new themselves and have yet to find their own.
+            let told = self.parent.as_ref().is_some_and(|parent| !parent.stand.is_empty());
+            let pause = self.jitter(if told || self.moved_at.is_some() { STANDBY_AGAIN } else { STANDBY_DELAY });
             self.timers.set_by(Timer::Recruit, self.now + pause);
         }
     }
@@ -95,8 +100,11 @@ impl Tree {
             return self.recruit_check();
         }
         if self.standby_is_given_up() {
+            let given_up = self.standby.as_ref().map(|standby| standby.id());
             self.drop_standby(true);
             self.timers.clear(Timer::Recruit);
+            // The parent may still name it.
+            given_up.into_iter().for_each(|node| self.pass_over(node));
         }
         if self.is_resuming() {
             return self.recruit_check();
@@ -121,7 +129,7 @@ impl Tree {
         let above = self.path.iter().rev().skip(1).map(|node| Contact::new(*node, []));
         // Below the root, what is beside us shares nothing with it but the root.
         let beside = parent.beside.iter().filter(|_| self.path.len() == 1);
-        let rest = parent.outside.iter().chain(beside).filter(|_| !only_better);
+        let rest = parent.outside.iter().chain(beside);
         // What hangs below the standby shares as little with us as it does.
         let known = self.standby.iter().flat_map(|standby| &standby.stand);
         let spots = parent.stand.iter().chain(known).chain(rest);
@@ -141,8 +149,12 @@ impl Tree {
 
     fn recruit_next(&mut self) {
         let Some(mut recruiting) = self.recruiting.take() else { return };
+        // Who finds nobody else takes whom it passed over.
+        let choosy = self.standby.is_some() || self.recruit_rounds == 0;
         let usable = |tree: &Self, recruiting: &Recruiting, node: &NodeId| {
+            let passed_over = choosy && tree.passed_over.contains(&beginning(node));
             *node != tree.me.node
+                && !passed_over
                 && !recruiting.tried.contains(node)
                 && !tree.is_neighbour(*node)
                 && !tree.is_shunned(node)
@@ -156,7 +168,8 @@ impl Tree {
         recruiting.linked = None;
         recruiting.call = Some(to.clone());
         self.recruiting = Some(recruiting);
-        self.timers.set(Timer::RecruitCall, self.now + 2 * self.config.answer_patience);
+        let patience = self.config.answer_patience * if self.standby.is_some() { 2 } else { 1 };
+        self.timers.set(Timer::RecruitCall, self.now + patience);
         self.output(Output::Call { to, role: Role::Standby, advertised: self.advertised() });
     }
 
@@ -189,6 +202,7 @@ impl Tree {
         if useful && self.is_better_standby(&down, round_trip) {
             self.take_standby(contact, down, round_trip);
         } else {
+            self.pass_over(from);
             self.send(from, TreeMessage::Detach);
             self.output(Output::Hangup { peer: from });
         }
@@ -211,8 +225,17 @@ impl Tree {
         new < old || (new == old && self.standby_gap().is_some_and(|old| gap < old))
     }
 
+    /// It is not called again as long as there is a standby, nor in the first round without one.
+    fn pass_over(&mut self, node: NodeId) {
+        if self.passed_over.len() == MAX_PASSED_OVER {
+            self.passed_over.remove(0);
+        }
+        self.passed_over.push(beginning(&node));
+    }
+
     fn take_standby(&mut self, contact: Contact, down: Down, round_trip: u16) {
         if let Some(old) = self.standby.take() {
+            self.pass_over(old.id());
             self.send(old.id(), TreeMessage::Detach);
             self.output(Output::Hangup { peer: old.id() });
         }

@@ -1,12 +1,14 @@
 //! The standby, once it is there: what it tells, and whether it is still the right one.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, Mark, NodeId};
 
-use crate::config::{STANDBY_RETRY, STANDBY_STARVING_LIMIT};
+use crate::config::{STANDBY_RETRY, STANDBY_SILENT_LIMIT, STANDBY_STARVING_LIMIT};
 use crate::feasibility::below;
 use crate::neighbour::{Resume, Standby};
 use crate::timer::Timer;
-use crate::{Event, Loss, Output, Timestamp, Tree};
+use crate::{Event, Loss, Output, Tree};
 
 impl Standby {
     pub(crate) fn new(contact: Contact, down: Down, round_trip: u16) -> Self {
@@ -40,6 +42,13 @@ impl Standby {
             declined_at: None,
             unfit_since: None,
         }
+    }
+}
+
+impl Standby {
+    /// How long it may be unfit.
+    fn limit(&self) -> Duration {
+        if self.silent { STANDBY_SILENT_LIMIT } else { STANDBY_STARVING_LIMIT }
     }
 }
 
@@ -86,7 +95,8 @@ impl Tree {
             standby.unfit_since = None;
         } else {
             standby.unfit_since.get_or_insert(now);
-            self.timers.set_by(Timer::Recruit, now + STANDBY_STARVING_LIMIT);
+            let limit = standby.limit();
+            self.timers.set_by(Timer::Recruit, now + limit);
         }
     }
 
@@ -103,10 +113,10 @@ impl Tree {
         }
     }
 
-    /// Since when the standby is of no use, once that is too long.
+    /// Whether the standby has been of no use for too long.
     pub(crate) fn standby_is_given_up(&self) -> bool {
-        let since: Option<Timestamp> = self.standby.as_ref().and_then(|standby| standby.unfit_since);
-        self.has_route() && since.is_some_and(|since| self.now.since(since) >= STANDBY_STARVING_LIMIT)
+        let over = |standby: &Standby| standby.unfit_since.is_some_and(|at| self.now.since(at) >= standby.limit());
+        self.has_route() && self.standby.as_ref().is_some_and(|standby| over(standby))
     }
 
     pub(crate) fn drop_standby(&mut self, hang_up: bool) {

@@ -81,6 +81,9 @@ pub struct Tree {
     pub(crate) standby: Option<Box<Standby>>,
     pub(crate) recruiting: Option<Box<Recruiting>>,
     pub(crate) recruit_rounds: u8,
+    /// Who was measured and is no better than what there is, or was given up as standby: the
+    /// beginnings of the ids.
+    pub(crate) passed_over: Vec<u64>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) search: Option<Box<Search>>,
     /// Since when calls have been refused as not feasible.
@@ -154,6 +157,7 @@ impl Tree {
             standby: None,
             recruiting: None,
             recruit_rounds: 0,
+            passed_over: Vec::new(),
             attempts: Vec::new(),
             search: None,
             infeasible_since: None,

@@ -125,3 +125,55 @@ fn a_silent_root_is_called_anew_for_it_may_have_started_again() {
     }
     assert!((3..=10).contains(&calls), "{calls} in seven seconds");
 }
+
+#[test]
+fn a_silent_standby_is_soon_replaced_and_not_called_again_first() {
+    let start = Timestamp::ZERO;
+    let mut tree = Tree::participant(config(), contact(9), 1, start);
+    tree.handle(start, Input::Candidates(vec![spot(1)]));
+    tree.handle(start, Input::LinkUp { peer: id(1) });
+    let told = Down { stand: vec![spot(4), spot(5)], ..down(&[0, 1], Vec::new()) };
+    tree.handle(start, Input::Received { from: id(1), message: TreeMessage::Attached(told) });
+    let mut now = start + Duration::from_secs(1);
+    tree.handle_timeout(now);
+    let standby = |outputs: Vec<Output>| {
+        let mut calls = outputs.into_iter().filter_map(|output| match output {
+            Output::Call { to, role: Role::Standby, .. } => Some(to.node),
+            _ => None,
+        });
+        calls.next()
+    };
+    let first = standby(outputs(&mut tree)).unwrap();
+    tree.handle(now, Input::LinkUp { peer: first });
+    let message = TreeMessage::Attached(Down { path: vec![id(0), first], beside: Vec::new(), ..down(&[0, 1], vec![]) });
+    tree.handle(now, Input::Received { from: first, message });
+    assert_eq!(tree.standby(), Some(first));
+    outputs(&mut tree);
+    tree.handle(now, Input::Silent { peer: first });
+    now = now + Duration::from_millis(500);
+    tree.handle_timeout(now);
+    let second = standby(outputs(&mut tree)).unwrap();
+    assert_eq!([first, second].iter().filter(|node| [id(4), id(5)].contains(node)).count(), 2);
+    assert_ne!(first, second);
+}
+
+#[test]
+fn nobody_moves_nearer_the_root_to_see_the_stream_much_later() {
+    for (lag, moves) in [(50, true), (5_000, false)] {
+        let start = Timestamp::ZERO;
+        let mut tree = Tree::participant(config(), contact(9), 1, start);
+        tree.handle(start, Input::Candidates(vec![spot(3)]));
+        tree.handle(start, Input::LinkUp { peer: id(3) });
+        let message = TreeMessage::Attached(down(&[0, 1, 2, 3], Vec::new()));
+        tree.handle(start, Input::Received { from: id(3), message });
+        outputs(&mut tree);
+        let now = start + Duration::from_secs(60);
+        let to = Spot { depth: 0, ..spot(0) };
+        tree.handle(now, Input::Received { from: id(3), message: TreeMessage::Rise { node: Some(id(9)), to } });
+        assert_eq!(called(&mut tree), [id(0)]);
+        tree.handle(now, Input::LinkUp { peer: id(0) });
+        let message = TreeMessage::Attached(Down { lag, ..down(&[0], Vec::new()) });
+        tree.handle(now, Input::Received { from: id(0), message });
+        assert_eq!(tree.parent(), Some(id(if moves { 0 } else { 3 })));
+    }
+}
