@@ -91,7 +91,7 @@ pub(crate) struct Cli {
     pub(crate) ramp: Option<u64>,
 
     /// Mean session where participants come and go, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0, value_parser = session)]
     pub(crate) session: f64,
 
     /// Children a participant with enough upload serves.
@@ -119,7 +119,7 @@ pub(crate) struct Cli {
     pub(crate) distances: bool,
 
     /// How often in an hour each link stalls for some 150 ms.
-    #[arg(long, value_name = "TIMES", default_value_t = 0.0, value_parser = not_negative)]
+    #[arg(long, value_name = "TIMES", default_value_t = 0.0, value_parser = outages)]
     pub(crate) outages: f64,
 
     /// Let no upload carry a stream more than it has room for: a child over that gets nothing, and finds out.
@@ -175,9 +175,14 @@ fn round_trip(text: &str) -> Result<f64, String> {
     if value > 0.0 && value <= 2_000.0 { Ok(value) } else { Err("more than 0 and at most 2 000".to_owned()) }
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+fn session(text: &str) -> Result<f64, String> {
     let value = number(text)?;
-    if (0.0..=1e6).contains(&value) { Ok(value) } else { Err("from 0 to 1 000 000".to_owned()) }
+    if (10.0..=1e6).contains(&value) { Ok(value) } else { Err("from 10 to 1 000 000".to_owned()) }
+}
+
+fn outages(text: &str) -> Result<f64, String> {
+    let value = number(text)?;
+    if (0.0..=3_600.0).contains(&value) { Ok(value) } else { Err("from 0 to 3 600".to_owned()) }
 }
 
 /// A look at everyone costs as much as a second of a room at rest, so the largest are looked at less often.

@@ -9,8 +9,9 @@ use crate::scenario::Plan;
 use crate::usage::Stopwatch;
 use crate::world::World;
 
-/// How often progress is told, in simulated microseconds.
+/// How often progress is told, in simulated microseconds, but for so many times.
 const STRIDE: u64 = 250_000;
+const MOST_STRIDES: u64 = 100_000;
 
 /// A run was stopped before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,9 +50,11 @@ pub fn run(
     let stopwatch = Stopwatch::start();
     let end = plan.end;
     let mut world = World::new(options, plan, std::mem::take(log));
+    // A trace may last for a year.
+    let stride = STRIDE.max(end / MOST_STRIDES);
     let mut at = 0;
     while at < end && !stop.load(Ordering::Relaxed) {
-        at = (at + STRIDE).min(end);
+        at = (at + stride).min(end);
         world.run_until(at);
         progress(Progress { now: at, end, present: world.present, events: world.events });
     }

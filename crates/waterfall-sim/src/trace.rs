@@ -22,7 +22,7 @@ const MAX_POSITION: f64 = 10_000.0;
 #[non_exhaustive]
 pub enum TraceError {
     /// The file cannot be read.
-    #[error("cannot read the trace: {0}")]
+    #[error("cannot read the trace")]
     Io(#[from] std::io::Error),
     /// A line is not what it must be.
     #[error("line {line}: {what}")]

@@ -41,6 +41,9 @@ use fetch::{Entrance, Search};
 use link::{Link, Parcel};
 pub(crate) use node::{Life, Node};
 
+/// Looks at the room in one run, however long it is.
+const MOST_SAMPLES: u64 = 10_000;
+
 /// A room and everything in it.
 pub(crate) struct World {
     pub(crate) options: Options,
@@ -102,7 +105,8 @@ pub(crate) struct Window {
 }
 
 impl World {
-    pub(crate) fn new(options: Options, plan: Plan, log: Log) -> Self {
+    pub(crate) fn new(mut options: Options, plan: Plan, log: Log) -> Self {
+        options.sample_every = options.sample_every.max(plan.end / MOST_SAMPLES);
         let geography = Geography::new(options.seed, &options.population);
         let mut world = Self {
             now: 0,
