@@ -59,7 +59,7 @@ pub const STANDBY_DELAY: Duration = Duration::from_secs(2);
 /// has none is without the stream for a second if the parent dies just now.
 pub const STANDBY_AGAIN: Duration = Duration::from_millis(300);
 /// The first pause after nobody was found to stand by, and between tries to find someone better.
-pub const STANDBY_RETRY: Duration = Duration::from_secs(5);
+pub const STANDBY_RETRY: Duration = Duration::from_secs(2);
 /// The longest such pause.
 pub const STANDBY_RETRY_CAP: Duration = Duration::from_secs(60);
 /// A standby that has no way to the root for so long, while we have, is replaced. Longer than a

@@ -9,8 +9,10 @@ use std::time::Duration;
 use crate::neighbour::Attempt;
 use crate::{Timestamp, Tree};
 
-/// What passes before a silent parent is given up: the media engine's least threshold.
+/// What passes before a silent parent is given up: the media engine's least threshold. It is more
+/// where packets jitter, which they do the more the longer their way is.
 const SILENCE: u16 = 60;
+const SILENCE_FLOOR: u16 = 36;
 /// A setup takes at least so many round trips: one for ICE, two for DTLS.
 const SETUP_ROUND_TRIPS: u32 = 3;
 
@@ -36,10 +38,16 @@ impl Tree {
         parent.map_or(0, |parent| parent.lag.saturating_add(parent.round_trip / 2))
     }
 
+    /// How long our parent's silence goes unnoticed, as far as can be guessed.
+    pub(crate) fn silence(&self) -> u16 {
+        let round_trip = self.parent.as_ref().map_or(0, |parent| parent.round_trip);
+        SILENCE_FLOOR.saturating_add(round_trip / 4).max(SILENCE)
+    }
+
     /// The gap that a standby of this lag at this distance would leave after silence, in
     /// milliseconds: a round trip to it, unless it is then still waiting for what we had last.
     pub(crate) fn gap_after(&self, lag: u16, round_trip: u16) -> u16 {
-        let behind = lag.saturating_add(round_trip / 2).saturating_sub(self.lag()).saturating_sub(SILENCE);
+        let behind = lag.saturating_add(round_trip / 2).saturating_sub(self.lag()).saturating_sub(self.silence());
         behind.max(round_trip)
     }
 

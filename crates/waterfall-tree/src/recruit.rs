@@ -44,9 +44,9 @@ impl Recruiting {
     }
 }
 
-/// A standby that would leave no longer gap after silence than this, in milliseconds, is good
-/// enough: with silence it stays below 150 ms.
-const GOOD_GAP: u16 = 55;
+/// A standby that would leave no longer gap than this, in milliseconds, is good enough: with jitter
+/// and the age of the last packet it stays below 150 ms.
+const GOOD_GAP: u16 = 115;
 /// Whoever is to be exchanged for a better one must be worse by this.
 const WORTH_EXCHANGING: u16 = 10;
 /// Remembered of those who were measured and are no better.
@@ -249,7 +249,7 @@ impl Tree {
     /// Whether there is no need to look for another.
     pub(crate) fn has_good_standby(&self) -> bool {
         let apart = self.standby.as_ref().is_some_and(|standby| self.shared(&standby.path) == 0);
-        apart && self.standby_gap().is_some_and(|gap| gap <= GOOD_GAP)
+        apart && self.standby_gap().is_some_and(|gap| gap.saturating_add(self.silence()) <= GOOD_GAP)
     }
 
     /// It does not; others may.
