@@ -28,6 +28,7 @@
 
 mod access;
 mod address;
+mod builder;
 mod clock;
 mod convert;
 mod driver;
@@ -52,12 +53,13 @@ mod status;
 mod subscribe;
 
 pub use access::{Access, Credentials};
+pub use builder::NodeBuilder;
 pub use clock::unix_now;
 pub use error::{CreateError, JoinError, PublishError, SnapshotError, StartError, SubscribeError};
 pub use event::{Event, Events};
 pub use evidence::Evidence;
 pub use member::Member;
-pub use node::{Create, Join, JoinBy, Node, NodeBuilder, generate_key, join};
+pub use node::{Create, Join, JoinBy, Node, generate_key, join};
 pub use publish::{Publisher, TrackSpec, TrackSummary};
 pub use room::{LeaveReport, Room};
 pub use signal_path::SignalPath;

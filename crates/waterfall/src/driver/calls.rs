@@ -1,13 +1,13 @@
 //! Calls: finding spots, offering links to those who have them, and answering offers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use waterfall_keys::{ASK_LIFE, letter, open_reply, random, seal_ask};
 use waterfall_media::forward::{GroupId, LinkId};
 use waterfall_wire::{
@@ -25,6 +25,9 @@ use crate::node::{JoinBy, Shared};
 
 /// How many entry participants are probed at once.
 const PROBES: usize = 3;
+/// How much later the answer of an entry participant may come than that of one named after it, and
+/// still count for more.
+const PRECEDENCE: Duration = Duration::from_millis(150);
 /// How many participants a walk reads before it takes the best spot it has seen.
 const WALK_LIMIT: usize = 64;
 
@@ -199,25 +202,17 @@ impl Caller {
         order.iter().filter_map(|node| by_node.remove(node)).collect()
     }
 
-    /// Asks entry participants for spots, a few at a time, until one knows any.
+    /// Asks entry participants for spots, a few at a time. Those named first know most, but whoever is gone
+    /// keeps nobody waiting for long.
     async fn probe(&self, contacts: Vec<Contact>) -> Vec<Spot> {
-        let mut asks = futures::stream::iter(contacts)
-            .map(|contact| async move {
-                let ask = self.ask(contact.node, AskBody::Probe);
-                match self.directly(&contact, &ask).await {
-                    Some(ReplyBody::Spots(spots)) => spots,
-                    _ => Vec::new(),
-                }
-            })
-            .buffered(PROBES);
-        let mut found = Vec::new();
-        while let Some(spots) = asks.next().await {
-            found.extend(spots);
-            if !found.is_empty() {
-                break;
+        let ask = |(rank, contact): (usize, Contact)| async move {
+            let ask = self.ask(contact.node, AskBody::Probe);
+            match self.directly(&contact, &ask).await {
+                Some(ReplyBody::Spots(spots)) => (rank, spots),
+                _ => (rank, Vec::new()),
             }
-        }
-        found
+        };
+        first_of(futures::stream::iter(contacts).enumerate().map(ask).buffer_unordered(PROBES)).await
     }
 
     /// Reads node records from the entry participants down, a tier at a time, until one tier has spots.
@@ -243,7 +238,65 @@ impl Caller {
     }
 }
 
+/// Of answers as they come, each with the rank of who gave it, the one of the least rank that names
+/// any spots: of all that are there within [`PRECEDENCE`] of the first such one.
+async fn first_of(answers: impl Stream<Item = (usize, Vec<Spot>)>) -> Vec<Spot> {
+    let mut answers = std::pin::pin!(answers);
+    let mut best: Option<(usize, Vec<Spot>)> = None;
+    let mut heard = BTreeSet::new();
+    let mut over = std::pin::pin!(sleep(Duration::MAX));
+    loop {
+        let (rank, spots) = tokio::select! {
+            biased;
+            answer = answers.next() => match answer {
+                Some(answer) => answer,
+                None => break,
+            },
+            () = &mut over => break,
+        };
+        heard.insert(rank);
+        if !spots.is_empty() && best.as_ref().is_none_or(|(least, _)| rank < *least) {
+            if best.is_none() {
+                over.as_mut().reset(Instant::now() + PRECEDENCE);
+            }
+            best = Some((rank, spots));
+        }
+        if best.as_ref().is_some_and(|(least, _)| (0..*least).all(|rank| heard.contains(&rank))) {
+            break;
+        }
+    }
+    best.map(|(_, spots)| spots).unwrap_or_default()
+}
+
 /// A refusal as a reply.
 pub(crate) fn refused(reason: Refusal, spots: Vec<Spot>) -> ReplyBody {
     ReplyBody::Refused { reason, spots }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is made of these answers, each a rank and the depth of the spot that it names, none if 0. If not
+    /// `all` have answered, one more never will.
+    async fn chosen(all: bool, answers: &[(usize, u16)]) -> Vec<u16> {
+        let answers = answers.iter().map(|(rank, depth)| {
+            let spot = Spot { contact: Contact::new(NodeId([1; 32]), []), depth: *depth, free: 1, proven: 0 };
+            (*rank, Vec::from_iter((*depth > 0).then_some(spot)))
+        });
+        let answers = futures::stream::iter(answers.collect::<Vec<_>>());
+        let silent = futures::stream::pending();
+        let spots = if all { first_of(answers).await } else { first_of(answers.chain(silent)).await };
+        spots.iter().map(|spot| spot.depth).collect()
+    }
+
+    #[tokio::test]
+    async fn who_is_named_first_is_heard_first_but_not_waited_for() {
+        assert_eq!(chosen(false, &[(1, 2), (0, 1)]).await, [1], "nobody is named before the root");
+        assert_eq!(chosen(false, &[(2, 3), (1, 2)]).await, [2], "the root is gone");
+        assert_eq!(chosen(false, &[(0, 0), (2, 3), (1, 2)]).await, [2], "the root knows of none");
+        assert_eq!(chosen(true, &[(2, 3), (0, 0), (1, 0)]).await, [3]);
+        assert!(chosen(true, &[(0, 0), (1, 0)]).await.is_empty());
+        assert!(chosen(true, &[]).await.is_empty());
+    }
 }
