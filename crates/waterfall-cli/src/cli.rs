@@ -345,6 +345,16 @@ pub(crate) enum BenchPath {
     Both,
 }
 
+/// How a relay is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BenchLoss {
+    /// By SIGKILL, for good.
+    Kill,
+    /// By SIGSTOP; after two seconds it goes on. Not on Windows.
+    Freeze,
+}
+
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
@@ -357,14 +367,18 @@ pub(crate) enum BenchCommand {
         #[arg(long, value_enum, default_value_t = BenchPath::Direct)]
         signal_path: BenchPath,
     },
-    /// What viewers see when relays above them are killed: time without a frame, frames lost.
+    /// What viewers see when relays above them are killed or frozen: time without a frame, frames lost. After each,
+    /// all viewers have to be one tree again and hold a new standby, by their own word; else it fails.
     Failover {
         /// How many viewers, each a process of its own.
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(3..=200))]
         viewers: u16,
-        /// How many relays to kill, one after the other; a new viewer comes for each.
+        /// How many relays are lost, one after the other; for one that was killed a new viewer comes.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
         kills: u16,
+        /// How they are lost.
+        #[arg(long, value_enum, default_value_t = BenchLoss::Kill)]
+        how: BenchLoss,
         /// How many others each participant forwards to: 1 to 64.
         #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
         fan_out: u8,

@@ -37,7 +37,7 @@ pub(crate) enum Line {
         /// How long it took.
         ms: u64,
     },
-    /// Once a second.
+    /// Once a second, and when parent, standby or children change.
     Status {
         /// Where we stand.
         status: Status,
@@ -155,12 +155,31 @@ struct Watcher {
     recorder: Option<Recorder>,
     log: Option<FrameLog>,
     tally: Tally,
+    /// Parent, standby and children as last reported.
+    place: Place,
+}
+
+/// Parent, standby and children.
+type Place = (Option<NodeId>, Option<NodeId>, Vec<NodeId>);
+
+fn place(status: &Status) -> Place {
+    (status.parent, status.standby, status.children.clone())
 }
 
 impl Watcher {
     fn new(room: Room, began: Instant, json: bool, target: Option<Target>, log: Option<FrameLog>) -> Self {
         let display = Some(Display::new(json));
-        Self { room, began, json, display, target, recorder: None, log, tally: Tally::default() }
+        Self {
+            room,
+            began,
+            json,
+            display,
+            target,
+            recorder: None,
+            log,
+            tally: Tally::default(),
+            place: Place::default(),
+        }
     }
 
     async fn run(&mut self, relay: bool) -> Result<(), Failure> {
@@ -183,6 +202,7 @@ impl Watcher {
             self.recorder = Some(target.start(view.tracks())?);
         }
         let (mut status_tick, mut display_tick) = (every(STATUS_EVERY), every(live::EVERY));
+        let mut changes = self.room.status();
         loop {
             tokio::select! {
                 seen = view.next() => match seen {
@@ -190,6 +210,7 @@ impl Watcher {
                     None => break,
                 },
                 _ = status_tick.tick() => self.report(view.take_longest_pause())?,
+                Ok(()) = changes.changed() => if self.has_moved() { self.report(view.take_longest_pause())? },
                 _ = display_tick.tick() => self.show(true),
                 gone = news.speaker_gone() => return Err(gone),
             }
@@ -219,6 +240,7 @@ impl Watcher {
     /// Forwards until the room ends.
     async fn relay(&mut self, news: &mut News) -> Result<(), Failure> {
         let (mut status_tick, mut display_tick) = (every(STATUS_EVERY), every(live::EVERY));
+        let mut changes = self.room.status();
         let room = self.room.clone();
         let ended = room.ended();
         tokio::pin!(ended);
@@ -226,6 +248,7 @@ impl Watcher {
             tokio::select! {
                 () = &mut ended => return Ok(()),
                 _ = status_tick.tick() => self.report(Duration::ZERO)?,
+                Ok(()) = changes.changed() => if self.has_moved() { self.report(Duration::ZERO)? },
                 _ = display_tick.tick() => self.show(false),
                 gone = news.speaker_gone() => return Err(gone),
             }
@@ -253,9 +276,14 @@ impl Watcher {
         Ok(())
     }
 
-    fn report(&self, longest_pause: Duration) -> Result<(), Failure> {
+    fn has_moved(&self) -> bool {
+        place(&self.room.status().borrow()) != self.place
+    }
+
+    fn report(&mut self, longest_pause: Duration) -> Result<(), Failure> {
         if self.json {
             let status = self.room.status().borrow().clone();
+            self.place = place(&status);
             let longest_pause_ms = u64::try_from(longest_pause.as_millis()).unwrap_or(u64::MAX);
             print_json(&Line::Status { status, tally: self.tally.clone(), longest_pause_ms })?;
         }

@@ -1,50 +1,54 @@
-//! What a viewer sees when a relay above it is killed: viewers as processes, SIGKILL, and how long no
-//! frame came to each of its descendants.
+//! What a viewer sees when a relay above it is lost: viewers as processes, SIGKILL or SIGSTOP, and how long
+//! no frame came to each of its descendants.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use waterfall::{NodeId, SignalPath};
 
+use super::legal::{Room, illegal};
 use super::viewers::{Board, Viewers, Watched};
 use super::{Quantiles, Stage};
+use crate::cli::BenchLoss;
 use crate::demo::speak_until;
 use crate::exit::Failure;
 use crate::output::say;
 
 /// How long a tree may take to be legal again, with a standby for everyone. Nothing takes so long that works.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
-/// Viewers report once a second: this is how long after a kill their reports cover it.
+/// Viewers report once a second: this is how long after a loss their reports cover it.
 const AFTERMATH: Duration = Duration::from_secs(3);
+/// How long a relay is frozen: long enough for everyone to see it, and for what it missed to be there still.
+const FROZEN: Duration = Duration::from_secs(2);
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) viewers: u16,
     pub(super) kills: u16,
+    pub(super) how: BenchLoss,
     pub(super) fan_out: u8,
 }
 
-/// What one descendant of a killed relay saw.
+/// What one descendant of a lost relay saw.
 #[derive(Debug, Clone, Serialize)]
 struct Survivor {
     viewer: NodeId,
-    /// Edges below the killed relay; 1 for its children.
+    /// Edges below the lost relay; 1 for its children.
     below: u16,
     /// Longest time without any frame, in milliseconds; between two frames of the clip up to 40 pass.
     gap_ms: u64,
     frames_lost: u64,
 }
 
-/// One kill.
+/// One loss.
 #[derive(Debug, Serialize)]
 struct Kill {
     relay: NodeId,
     depth: u16,
     survivors: Vec<Survivor>,
-    /// Until the tree was legal again and everyone had a standby, in milliseconds, as far as reports once a second
-    /// tell.
+    /// Until the tree was legal again and everyone had a standby, in milliseconds; for one that was frozen from when
+    /// it went on.
     settled_ms: u64,
 }
 
@@ -52,13 +56,17 @@ struct Kill {
 pub(super) struct Figures {
     viewers: u16,
     fan_out: u8,
+    how: BenchLoss,
     kills: Vec<Kill>,
-    /// Of the killed relays' own children.
+    /// Of the lost relays' own children.
     children_gap_ms: Quantiles,
     /// Of all their descendants.
     descendants_gap_ms: Quantiles,
     descendants: usize,
+    /// By descendants, after each loss.
     frames_lost: u64,
+    /// By anyone at any time.
+    frames_lost_in_all: u64,
 }
 
 impl std::fmt::Display for Figures {
@@ -77,15 +85,20 @@ impl std::fmt::Display for Figures {
                 kill.settled_ms
             )?;
         }
-        writeln!(f, "{} kills among {} viewers, {} descendants", self.kills.len(), self.viewers, self.descendants)?;
+        let (kills, viewers) = (self.kills.len(), self.viewers);
+        writeln!(f, "{kills} relays lost among {viewers} viewers, {} descendants", self.descendants)?;
         writeln!(f, "time without a frame, children:    {}", self.children_gap_ms)?;
         writeln!(f, "time without a frame, descendants: {}", self.descendants_gap_ms)?;
-        write!(f, "frames lost: {}; after each kill the tree was legal, and everyone had a standby", self.frames_lost)
+        writeln!(f, "frames lost: {} by descendants, {} by anyone", self.frames_lost, self.frames_lost_in_all)?;
+        write!(f, "after each loss the tree was legal, and everyone had a standby")
     }
 }
 
-/// Kills relays one after the other; for each a new viewer comes.
+/// Loses relays one after the other; for each that is killed a new viewer comes.
 pub(super) async fn measure(plan: Plan) -> Result<Figures, Failure> {
+    if cfg!(not(unix)) && plan.how == BenchLoss::Freeze {
+        return Err(Failure::sentence("--how freeze needs the signals of Unix"));
+    }
     let stage = Stage::set(plan.fan_out, SignalPath::default()).await?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let speaking = tokio::spawn(speak_until(stage.room.clone(), async {
@@ -95,36 +108,61 @@ pub(super) async fn measure(plan: Plan) -> Result<Figures, Failure> {
     for _ in 0..plan.viewers {
         viewers.start().await?;
     }
-    let mut kills = Vec::new();
-    let root = stage.node.id();
-    for round in 0..plan.kills {
-        settled(&viewers, root, plan).await?;
-        kills.push(kill_one(&mut viewers, root, plan, round).await?);
-        let kill = kills.last().map(|kill: &Kill| (kill.relay.short(), kill.survivors.len()));
-        if let Some((relay, below)) = kill {
-            say(format_args!("killed {relay} with {below} below it ({} of {})", round + 1, plan.kills));
+    say(format_args!("{} viewers have joined", plan.viewers));
+    let mut kills: Vec<Kill> = Vec::new();
+    let mut lost_by_the_dead = 0;
+    for round in 1..=plan.kills {
+        settled(&stage, &viewers, plan.viewers).await?;
+        let kill = lose_one(&stage, &mut viewers, plan, round - 1, &mut lost_by_the_dead).await?;
+        let gap = kill.survivors.iter().map(|survivor| survivor.gap_ms).max().unwrap_or_default();
+        let (relay, below) = (kill.relay.short(), kill.survivors.len());
+        say(format_args!("{round} of {}: lost {relay} with {below} below it, {gap} ms without a frame", plan.kills));
+        kills.push(kill);
+        if plan.how == BenchLoss::Kill {
+            viewers.start().await?;
         }
-        viewers.start().await?;
     }
+    let frames_lost_in_all = lost_by_the_dead + viewers.board().missing_in_all();
     viewers.end().await;
     let _ended = stop.send(());
     speaking.await??;
     stage.clear().await;
-    figures(plan, kills)
+    figures(plan, kills, frames_lost_in_all)
 }
 
-async fn kill_one(viewers: &mut Viewers, root: NodeId, plan: Plan, round: u16) -> Result<Kill, Failure> {
+async fn lose_one(
+    stage: &Stage,
+    viewers: &mut Viewers,
+    plan: Plan,
+    round: u16,
+    lost_by_the_dead: &mut u64,
+) -> Result<Kill, Failure> {
     let board = viewers.board().clone();
     let Some((relay, depth, below)) = victim(&board, round) else {
         return Err(Failure::sentence("no viewer has children; --viewers must be greater than --fan-out"));
     };
     let before: Vec<_> = below.iter().map(|(viewer, below)| (*viewer, *below, board.missing(viewer))).collect();
-    let killed = Instant::now();
     board.forget_pauses();
-    viewers.kill(&relay).await?;
-    tokio::time::sleep(AFTERMATH).await;
-    settled(viewers, root, plan).await?;
-    let settled_ms = u64::try_from(killed.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut expected = plan.viewers;
+    match plan.how {
+        BenchLoss::Kill => {
+            *lost_by_the_dead += board.missing(&relay);
+            viewers.kill(&relay).await?;
+            expected -= 1;
+        }
+        #[cfg(unix)]
+        BenchLoss::Freeze => {
+            viewers.freeze(&relay)?;
+            tokio::time::sleep(FROZEN).await;
+            viewers.thaw(&relay)?;
+        }
+        #[cfg(not(unix))]
+        BenchLoss::Freeze => {}
+    }
+    let lost = Instant::now();
+    settled(stage, viewers, expected).await?;
+    let settled_ms = u64::try_from(lost.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tokio::time::sleep(AFTERMATH.saturating_sub(lost.elapsed())).await;
     let survivors = before.into_iter().map(|(viewer, below, missing)| Survivor {
         viewer,
         below,
@@ -167,55 +205,32 @@ fn descendants(all: &[(NodeId, Watched)], of: NodeId) -> Below {
 }
 
 /// Waits until the tree is legal and everyone has a standby.
-async fn settled(viewers: &Viewers, root: NodeId, plan: Plan) -> Result<(), Failure> {
+async fn settled(stage: &Stage, viewers: &Viewers, expected: u16) -> Result<(), Failure> {
     let board = viewers.board();
+    let mut root = stage.room.status();
+    let wrong = || {
+        let viewers = board.snapshot();
+        let seats = viewers.iter().map(|(id, watched)| (*id, &watched.status)).collect();
+        illegal(&Room { root: (stage.node.id(), &stage.room.status().borrow()), viewers: seats }, usize::from(expected))
+    };
     let waiting = async {
-        loop {
-            match illegal(&board.snapshot(), root, plan) {
-                None => return,
-                Some(_) => board.changed().await,
+        while wrong().is_some() {
+            tokio::select! {
+                () = board.changed() => {}
+                // An error means that the room is closed, which we hold.
+                _ = root.changed() => {}
             }
         }
     };
-    if tokio::time::timeout(SETTLED_WITHIN, waiting).await.is_err() {
-        let what = illegal(&board.snapshot(), root, plan).unwrap_or_default();
+    if tokio::time::timeout(SETTLED_WITHIN, waiting).await.is_err()
+        && let Some(what) = wrong()
+    {
         return Err(Failure::sentence(format_args!("after {} s {what}", SETTLED_WITHIN.as_secs())));
     }
     Ok(())
 }
 
-/// What is wrong with the tree, as the viewers' last reports have it.
-fn illegal(all: &[(NodeId, Watched)], root: NodeId, plan: Plan) -> Option<String> {
-    let alive: BTreeSet<NodeId> = all.iter().map(|(id, _)| *id).chain([root]).collect();
-    if all.len() < usize::from(plan.viewers) - 1 {
-        return Some("some viewers have not joined".into());
-    }
-    for (id, Watched { status, .. }) in all {
-        let who = id.short();
-        if !status.parent.is_some_and(|parent| alive.contains(&parent)) {
-            return Some(format!("{who} has no parent"));
-        }
-        if !status.standby.is_some_and(|standby| alive.contains(&standby)) {
-            return Some(format!("{who} has no standby"));
-        }
-        if status.children.len() > usize::from(plan.fan_out) {
-            return Some(format!("{who} has {} children", status.children.len()));
-        }
-        let mut at = *id;
-        let mut steps = 0;
-        while at != root {
-            let parent = all.iter().find(|(other, _)| *other == at).and_then(|(_, watched)| watched.status.parent);
-            steps += 1;
-            match parent {
-                Some(parent) if steps <= all.len() => at = parent,
-                _ => return Some(format!("{who} has no way to the speaker")),
-            }
-        }
-    }
-    None
-}
-
-fn figures(plan: Plan, kills: Vec<Kill>) -> Result<Figures, Failure> {
+fn figures(plan: Plan, kills: Vec<Kill>, frames_lost_in_all: u64) -> Result<Figures, Failure> {
     let none = || Failure::sentence("no gap was measured");
     let gaps = |only_children: bool| {
         let survivors = kills.iter().flat_map(|kill| &kill.survivors);
@@ -225,10 +240,12 @@ fn figures(plan: Plan, kills: Vec<Kill>) -> Result<Figures, Failure> {
     Ok(Figures {
         viewers: plan.viewers,
         fan_out: plan.fan_out,
+        how: plan.how,
         children_gap_ms: gaps(true).ok_or_else(none)?,
         descendants_gap_ms: gaps(false).ok_or_else(none)?,
         descendants: kills.iter().map(|kill| kill.survivors.len()).sum(),
         frames_lost: kills.iter().flat_map(|kill| &kill.survivors).map(|survivor| survivor.frames_lost).sum(),
+        frames_lost_in_all,
         kills,
     })
 }

@@ -2,6 +2,7 @@
 
 mod failover;
 mod join;
+mod legal;
 mod relay;
 mod viewers;
 
@@ -31,8 +32,8 @@ pub(crate) async fn run(args: BenchArgs, json: bool) -> Result<(), Failure> {
                 };
                 show(&Box::pin(join::measure(count, paths)).await?, json)
             }
-            BenchCommand::Failover { viewers, kills, fan_out } => {
-                show(&Box::pin(failover::measure(failover::Plan { viewers, kills, fan_out })).await?, json)
+            BenchCommand::Failover { viewers, kills, how, fan_out } => {
+                show(&Box::pin(failover::measure(failover::Plan { viewers, kills, how, fan_out })).await?, json)
             }
             BenchCommand::Relay { children, rate, seconds } => {
                 show(&Box::pin(relay::measure(relay::Load { children, rate, seconds })).await?, json)

@@ -58,6 +58,11 @@ impl Board {
         self.with(|all| all.get(viewer).map_or(0, |watched| watched.longest_pause_ms))
     }
 
+    /// Frames that all who run have missed so far.
+    pub(super) fn missing_in_all(&self) -> u64 {
+        self.with(|all| all.values().map(|watched| watched.tally.frames_missing).sum())
+    }
+
     /// Frames that a viewer has missed so far.
     pub(super) fn missing(&self, viewer: &NodeId) -> u64 {
         self.with(|all| all.get(viewer).map_or(0, |watched| watched.tally.frames_missing))
@@ -105,6 +110,28 @@ impl Viewers {
         self.board.with(|all| all.insert(id, Watched::default()));
         tokio::spawn(follow(lines, id, self.board.clone()));
         self.running.insert(id, child);
+        Ok(())
+    }
+
+    /// Stops one, which then says and hears nothing; it is not on the board until [`Viewers::thaw`].
+    #[cfg(unix)]
+    pub(super) fn freeze(&mut self, viewer: &NodeId) -> Result<(), Failure> {
+        self.board.with(|all| all.remove(viewer));
+        self.signal(viewer, rustix::process::Signal::STOP)
+    }
+
+    /// Lets it go on. What it says from then on counts.
+    #[cfg(unix)]
+    pub(super) fn thaw(&mut self, viewer: &NodeId) -> Result<(), Failure> {
+        self.board.with(|all| all.insert(*viewer, Watched::default()));
+        self.signal(viewer, rustix::process::Signal::CONT)
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, viewer: &NodeId, signal: rustix::process::Signal) -> Result<(), Failure> {
+        let id = self.running.get(viewer).and_then(Child::id).and_then(|id| i32::try_from(id).ok());
+        let process = id.and_then(rustix::process::Pid::from_raw).context("a viewer has ended by itself")?;
+        rustix::process::kill_process(process, signal).context("a viewer process could not be stopped or continued")?;
         Ok(())
     }
 

@@ -7,6 +7,8 @@ mod camera;
 mod demo;
 mod doctor;
 mod gnupg;
+#[cfg(unix)]
+mod healing;
 mod keys;
 #[cfg(unix)]
 mod live_view;

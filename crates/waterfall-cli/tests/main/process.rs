@@ -44,12 +44,30 @@ impl Process {
 
     /// The first line of which this is true, once it is said.
     pub(crate) async fn says(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        self.says_after(0, what, is).await
+    }
+
+    /// How many lines it has said.
+    #[cfg(unix)]
+    pub(crate) fn count(&self) -> usize {
+        self.heard.borrow().lines.len()
+    }
+
+    /// As [`Process::says`], of what is said after so many lines.
+    pub(crate) async fn says_after(&self, lines: usize, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let mut heard = self.heard.clone();
-        let waiting = heard.wait_for(|heard| heard.over || heard.lines.iter().any(&is));
+        let new = |heard: &Heard| heard.lines.iter().skip(lines).find(|line| is(line)).cloned();
+        let waiting = heard.wait_for(|heard| heard.over || new(heard).is_some());
         let heard = timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("{}: no {what} in time", self.name));
         let heard = heard.expect("its reader says when it is over");
-        let line = heard.lines.iter().find(|line| is(line));
-        line.unwrap_or_else(|| panic!("{} ended without {what}: {:?}", self.name, heard.lines.last())).clone()
+        new(&heard).unwrap_or_else(|| panic!("{} ended without {what}: {:?}", self.name, heard.lines.last()))
+    }
+
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(id.unwrap(), signal).unwrap();
     }
 
     /// The first event of this name.
