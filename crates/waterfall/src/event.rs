@@ -51,11 +51,12 @@ pub enum Event {
     KeyFrameWanted(Kid),
     /// Somebody we called for a link said yes. Not sent for refusals, nor when the answer came too late.
     Answered(Answered),
-    /// The parent is gone and we look for another.
+    /// The parent is gone and another is looked for; the standby, if there is one, feeds us meanwhile and
+    /// becomes the parent. Not sent when the parent leaves in order or has lost its own.
     ParentLost(NodeId),
-    /// No way to the root can be found; we keep trying.
+    /// There has been no way to the root for five seconds; we keep trying. Not sent before the first parent.
     RootLost,
-    /// The way to the root is there again.
+    /// The way to the root is there again, after [`Event::RootLost`].
     RootFound,
     /// The room is over, said by its owner. Its last frames may still be on their way.
     Ended,

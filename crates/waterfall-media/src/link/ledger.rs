@@ -57,7 +57,8 @@ impl Ledger {
         let claims = self.claims.entry(row.kid).or_default();
         let last = claims.back().copied();
         let apart = |last: Claim| {
-            now.saturating_duration_since(last.at) >= SPACING && row.highest >= last.highest.saturating_add(MEANINGFUL)
+            let enough = row.highest.checked_sub(last.highest).is_some_and(|packets| packets >= MEANINGFUL);
+            enough && now.saturating_duration_since(last.at) >= SPACING
         };
         if last.is_none_or(apart) {
             claims.push_back(Claim { at: now, highest: row.highest });
@@ -74,7 +75,8 @@ impl Ledger {
                 && now.saturating_duration_since(to.at) >= PATIENCE
             {
                 claims.pop_front();
-                let missing = group.tracks.get(kid).map_or(0, |track| track.missing(from.highest + 1, to.highest));
+                let missing =
+                    group.tracks.get(kid).map_or(0, |track| track.missing(from.highest.saturating_add(1), to.highest));
                 if missing >= MEANINGFUL && missing.saturating_mul(SHARE) > to.highest - from.highest {
                     self.withheld = self.withheld.saturating_add(missing);
                 }
@@ -173,6 +175,19 @@ mod tests {
         case.run(30, true, |ctr| ctr % 2 == 0);
         case.run(30, false, |_| true);
         assert!(case.told.is_empty(), "{:?}", case.told);
+    }
+
+    #[test]
+    fn there_is_nothing_beyond_the_last_counter() {
+        let mut case = Case::new();
+        case.arrive(0);
+        for _ in 0..10 {
+            let row =
+                Row { slot: Slot::new(16).unwrap(), behind: false, last_sequence: 0, kid: KID, highest: u64::MAX };
+            case.ledger.claim(&row, &case.group, case.now);
+            case.now += PATIENCE;
+            assert_eq!(case.ledger.judge(&case.group, case.now), None);
+        }
     }
 
     #[test]

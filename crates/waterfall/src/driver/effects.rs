@@ -124,7 +124,8 @@ impl Driver {
     /// begins to send when it has heard the other. An orphan's RESUME so goes out together with the
     /// message that makes its standby its parent.
     fn feed(&mut self, peer: &NodeId, on: bool) {
-        let feeds_us = on && !self.tree.children().any(|child| child == *peer);
+        // An orphan that asked us to step in is no child yet: only these two ever feed us.
+        let feeds_us = on && [self.tree.parent(), self.tree.standby()].contains(&Some(*peer));
         let Some(link) = self.links.get_mut(peer) else { return };
         link.feeding = on;
         link.resumed = false;

@@ -160,7 +160,7 @@ impl Driver {
                 }
             }
             engine::Event::QueueOverflow { link, .. } => {
-                if let Some(peer) = self.links.peer(link).filter(|peer| self.links.is_congested(peer)) {
+                if let Some(peer) = self.links.peer(link).filter(|peer| self.links.note_congestion(peer)) {
                     self.tree.handle(now, Input::Congested { peer });
                 }
             }

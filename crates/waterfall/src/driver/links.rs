@@ -109,7 +109,7 @@ impl Links {
     }
 
     /// Notes that a link was too slow. Whether that is news: one overflow is many events.
-    pub(crate) fn is_congested(&mut self, peer: &NodeId) -> bool {
+    pub(crate) fn note_congestion(&mut self, peer: &NodeId) -> bool {
         let Some(link) = self.by_peer.get_mut(peer) else { return false };
         let news = link.congested.is_none_or(|at| at.elapsed() >= CONGESTED);
         if news {
