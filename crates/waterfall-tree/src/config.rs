@@ -103,6 +103,9 @@ pub const HAND_OVER_LIMIT: Duration = Duration::from_secs(2);
 /// How long the former parent feeds beside the new one, so that what is under way over the new
 /// link arrives before the old one falls silent.
 pub const OVERLAP: Duration = Duration::from_millis(250);
+/// How much longer a former parent feeds that could go on feeding: the new one may have come only just now
+/// and be up to a key frame's distance (2 s) behind, while it is sent at twice the stream's rate what it lacks.
+pub const CATCH_UP: Duration = Duration::from_millis(2_000);
 /// The first pause of a search that found nobody; doubles up to [`BACKOFF_CAP`]. About one link
 /// setup, after which a full relay knows its new children's spots.
 pub const BACKOFF_BASE: Duration = Duration::from_millis(250);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{ATTACH_TIMEOUT, GRACE, HEDGE, MAX_OVER, RESUME_PATIENCE};
+use crate::config::{ATTACH_TIMEOUT, CATCH_UP, GRACE, HEDGE, MAX_OVER, RESUME_PATIENCE};
 use crate::feasibility::is_feasible;
 use crate::neighbour::{Former, Parent, Resume, Standby};
 use crate::timer::Timer;
@@ -211,7 +211,13 @@ impl Tree {
             self.shun(old.id());
         }
         self.former = Some(Former { contact: old.contact, round_trip: old.round_trip });
-        let pause = if useless { HEDGE } else { self.config.overlap };
+        // Who goes soon, or is gone, is of no use for longer.
+        let short = old.leaving.is_some() && !old.stays;
+        let pause = match useless {
+            true => HEDGE,
+            false if short => self.config.overlap,
+            false => self.config.overlap + CATCH_UP,
+        };
         self.timers.set(Timer::Overlap, self.now + pause);
         // Who is cut off and says so would be no standby either.
         if lying || (old.starving && !old.silent) {

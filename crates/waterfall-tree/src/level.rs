@@ -10,10 +10,20 @@ use crate::neighbour::Child;
 
 /// How many levels someone must gain to be moved from one subtree to another.
 const WORTHWHILE: u16 = 2;
+/// In rooms no larger than this, where a level is much and moves are few, one level is enough.
+const SMALL: u32 = 64;
+/// Who is no deeper than this and has so few below is in a small room.
+const NEAR: u16 = 2;
+
 impl Tree {
+    fn worthwhile(&self) -> u16 {
+        let small = self.own_depth() <= NEAR && self.extent().0 <= SMALL;
+        if small { 1 } else { WORTHWHILE }
+    }
+
     /// The deepest of each subtree may have a place much nearer the root in another.
     pub(crate) fn level(&mut self) -> bool {
-        let depth = self.own_depth();
+        let (depth, gain) = (self.own_depth(), self.worthwhile());
         let settled = self.attached().filter(|(_, child)| child.is_settled());
         let mut subtrees: Vec<(u16, NodeId)> = settled.map(|(node, child)| (child.summary.height, *node)).collect();
         subtrees.sort_by_key(|(height, node)| (std::cmp::Reverse(*height), *node));
@@ -21,8 +31,11 @@ impl Tree {
         for (height, node) in subtrees {
             let deepest = depth.saturating_add(1).saturating_add(height);
             let turn = self.rng.below(64);
-            let spots = self.ledger.weighed(self.now, self.spots_below(Some(node), turn));
-            let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(WORTHWHILE);
+            let spots = self.spots_below(Some(node), turn);
+            let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(gain);
+            // Promised or not: who was asked may have moved too short a while ago.
+            any |= spots.iter().any(|spot| worthwhile(&spot));
+            let spots = self.ledger.weighed(self.now, spots);
             let mut places: Vec<Spot> = spots.iter().filter(worthwhile).cloned().collect();
             // More than the nearest few that are listed: as many as there are find them on the way down.
             let listed = |to: &Spot| {
@@ -52,14 +65,19 @@ impl Tree {
 
     /// The deepest below share some places among them. Who is deep enough goes itself, with all below it.
     pub(crate) fn share(&mut self, to: Spot, turn: usize) {
-        let enough = to.depth.saturating_add(WORTHWHILE);
         let depth = self.own_depth();
-        if depth > enough && self.may_rise(&to) {
+        if depth > to.depth.saturating_add(WORTHWHILE) && self.may_rise(&to) {
             return self.rise(to);
         }
-        let tall = |child: &Child| depth.saturating_add(1).saturating_add(child.summary.height) > enough;
-        let tall: Vec<NodeId> =
-            self.attached().filter(|(_, child)| child.is_settled() && tall(child)).map(|(node, _)| *node).collect();
+        let below = |gain: u16| -> Vec<NodeId> {
+            let enough = to.depth.saturating_add(gain);
+            let tall = |child: &Child| depth.saturating_add(1).saturating_add(child.summary.height) > enough;
+            self.attached().filter(|(_, child)| child.is_settled() && tall(child)).map(|(node, _)| *node).collect()
+        };
+        let mut tall = below(WORTHWHILE);
+        if tall.is_empty() {
+            tall = below(1);
+        }
         if tall.is_empty() {
             return self.rise(to);
         }

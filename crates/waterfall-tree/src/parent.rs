@@ -202,8 +202,14 @@ impl Tree {
         let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) else {
             return self.unless_known(from);
         };
+        let first = spots.first().map(|spot| spot.contact.node);
         parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
         parent.stays = true;
+        // Two have one link: who is to be above us cannot have us stand by as well. Anywhere else we and
+        // all below us might come to be much further down.
+        if let Some(ward) = first.filter(|first| self.wards.contains(first)) {
+            self.turn_ward_away(ward, Refusal::Busy);
+        }
         self.refill();
     }
 

@@ -92,9 +92,11 @@ impl Tree {
             return;
         }
         let me = self.me.node;
-        let can_resume = self.can_resume() && self.parent.as_ref().is_none_or(|parent| !parent.stays);
+        // A standby has no place for those that are too many elsewhere, unless that is known.
+        let stays = self.parent.as_ref().filter(|parent| parent.stays).and_then(|parent| parent.leaving.as_ref());
+        let meant = |node| stays.is_none_or(|spots| spots.first().is_some_and(|first| first.contact.node == node));
         let next = search.next(|node| {
-            let reachable = !self.is_neighbour(*node) || (can_resume && self.is_standby(*node));
+            let reachable = !self.is_neighbour(*node) || (self.can_resume() && self.is_standby(*node) && meant(*node));
             *node != me && Some(*node) != root && reachable && !self.is_shunned(node)
         });
         let last_resort = search.is_unlucky() || next.as_ref().is_none_or(|(source, _)| *source >= Source::Path);

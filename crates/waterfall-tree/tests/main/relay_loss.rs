@@ -44,7 +44,8 @@ fn of_a_dead_relays_descendants_only_its_children_move() {
                 .any(|(_, e)| *e == Event::ParentLost { parent: id(relay), why: Loss::Silent });
             assert_eq!(lost, children.contains(&at));
             let moved = moves(&world, at) - before[at];
-            assert_eq!(moved, usize::from(children.contains(&at)), "moves of {at}");
+            // Others may be offered a better place meanwhile.
+            assert!(!children.contains(&at) || moved > 0, "{at} is where it was");
         }
     });
 }
