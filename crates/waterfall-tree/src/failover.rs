@@ -181,6 +181,8 @@ impl Tree {
         }
         self.set_path(path);
         self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
+        // Three may feed at once, not four.
+        self.drop_former();
         if !was_standby {
             self.feed(to, true);
         }
