@@ -7,6 +7,8 @@ use super::{FRAME, PACKET, RING};
 const NO_JUMP: u64 = PACKET / 2;
 /// What begins within so long after losing an ancestor is put down to that.
 const AFTERMATH: u64 = 5_000_000;
+/// Who has seen nothing for no longer than this when the run ends is just changing places.
+const MOMENT: u64 = 1_000_000;
 
 /// Whether there was a way out for those who lost an ancestor: how it stood, at that instant, with the standby of the one
 /// whose parent was lost. In the order of how much worse it makes things.
@@ -163,14 +165,14 @@ impl Watch {
         self.dry_since = u64::MAX;
     }
 
-    /// The end of the run: what stands still counts as a gap up to now. Whether it stood still.
+    /// The end of the run: what stands still counts as a gap up to now. Whether it has for more than a moment.
     pub(crate) fn finish(&mut self, now: u64, mut notice: impl FnMut(Notice)) -> bool {
-        let dry = self.dry_since != u64::MAX;
-        if dry {
+        let dry_for = now.saturating_sub(self.dry_since);
+        if self.dry_since != u64::MAX {
             self.over(now, &mut notice);
         }
         self.conclude(u64::MAX, &mut notice);
-        dry
+        dry_for > MOMENT
     }
 
     /// What of the timeline must be kept.
@@ -265,9 +267,11 @@ mod tests {
     fn the_end_does_not_hide_a_gap() {
         let mut line = Timeline::default();
         line.replace(0, &[Piece { at: 0, value: 0, slope: 1 }, Piece { at: 50 * MS, value: 50 * MS, slope: 0 }]);
-        let (mut watch, mut notices) = (Watch::default(), Vec::new());
-        watch.look(&line, 80 * MS, |_| ());
-        assert!(watch.finish(80 * MS, |notice| notices.push(notice)));
-        assert_eq!(notices, [Notice::Gap { from: 50 * MS, to: 80 * MS }]);
+        for (end, dry) in [(80 * MS, false), (1_080 * MS, true)] {
+            let (mut watch, mut notices) = (Watch::default(), Vec::new());
+            watch.look(&line, end, |_| ());
+            assert_eq!(watch.finish(end, |notice| notices.push(notice)), dry);
+            assert_eq!(notices, [Notice::Gap { from: 50 * MS, to: end }]);
+        }
     }
 }

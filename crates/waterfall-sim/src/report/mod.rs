@@ -140,7 +140,7 @@ pub struct Viewing {
     pub parents_lost: u64,
     /// Changes of parent, in an hour, for each participant.
     pub moves_per_participant_hour: f64,
-    /// Participants who saw nothing at the end.
+    /// Participants who had seen nothing for the last second, or never anything, when the run ended.
     pub unserved: u64,
 }
 
