@@ -1,7 +1,7 @@
 //! Calls for a parent: up to the link and the answer.
 //!
-//! Mostly there is one at a time. While the stream stands still, another begins whenever none of
-//! those under way has been answered for a moment: who does not answer is likely dead as well. The
+//! Mostly there is one at a time. Without the stream another begins whenever none of those under
+//! way has been answered for a moment: who does not answer is likely dead as well. The
 //! first that takes us is the parent, and the others are given up.
 
 use std::time::Duration;
@@ -22,7 +22,10 @@ impl Tree {
     pub(crate) fn call(&mut self, to: Contact, limit: Duration, voluntary: bool, hops: u8) {
         let (peer, now) = (to.node, self.now);
         self.timers.set(Timer::Call(peer), now + limit);
-        self.timers.set(Timer::Another, now + ANOTHER);
+        // Nobody whom a newcomer calls has been talked to before, and in a crowd each call too many holds
+        // a place that others look for.
+        let pause = if self.mark.is_none() { 3 * self.config.answer_patience / 5 } else { ANOTHER };
+        self.timers.set(Timer::Another, now + pause);
         self.attempts.reserve_exact(1);
         self.attempts.push(Attempt {
             to: to.clone(),
@@ -49,8 +52,8 @@ impl Tree {
 
     /// Whether one more call may begin.
     pub(crate) fn may_call(&self) -> bool {
-        // The stream stands still, and nobody who was called has answered for a moment.
-        let urgent = self.mark.is_some() && !self.has_route() && !self.timers.is_set(Timer::Another);
+        // There is no stream, and nobody who was called has answered for a moment.
+        let urgent = !self.has_route() && !self.timers.is_set(Timer::Another);
         let unanswered = self.attempts.iter().all(|attempt| attempt.answered_at.is_none());
         self.attempts.is_empty() || (urgent && unanswered && self.attempts.len() < MAX_ATTEMPTS)
     }
