@@ -19,15 +19,22 @@ const STEP: u16 = 10;
 const CLAIM: u16 = 2;
 /// Claims that count at most.
 const MOST_CLAIMED: u8 = 4;
-/// Who has been here for so long will likely stay, and is worth a quarter more; and once more. One
-/// step alone lets nobody change places ([`MARGIN`]).
-const AGES: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(1_800)];
+/// Who has been here for one, two, four, … 32 minutes will likely stay for as long again, and is worth so many
+/// percent more for each. Steps are small, and double, so that a room whose members came together does
+/// not change places each time they grow older: even with one child more, one step is not enough ([`MARGIN`]).
+const OLDER: u32 = 5;
+/// So many steps at most.
+const MOST_STEPS: u32 = 6;
 /// A descendant must be stronger than the child whose place it takes by this much, in percent.
-const MARGIN: u32 = 130;
+const MARGIN: u32 = 132;
+/// Who has no more levels than this below it may sink below anyone. Should it not reach the one that took
+/// its place, it finds another far down, with all below it: so taller ones sink only below the one
+/// from their own subtree that holds most of it, mostly their own child, whom they do reach.
+const MOST_SENT_BLINDLY: u16 = 1;
 /// How often someone who would rise is sent on: as deep as the place may be below the one who names it.
 const MAX_HOPS: u8 = 8;
 /// How long a place is kept for someone who was asked to come.
-const EXPECTED_FOR: Duration = Duration::from_secs(4);
+const EXPECTED_FOR: Duration = Duration::from_secs(6);
 
 /// A promotion under way.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +58,9 @@ pub(crate) struct Rose {
 /// more, and has been here for so long, is worth. Never 0.
 pub(crate) fn strength(children: u8, claims: u8, age: Duration) -> u16 {
     let served = STEP * (1 + u16::from(children)) + CLAIM * u16::from(claims.min(MOST_CLAIMED));
-    AGES.iter().filter(|step| age >= **step).fold(served, |strength, _| strength + strength / 4)
+    let minutes = age.as_secs() / 60;
+    let steps = (u64::BITS - minutes.leading_zeros()).min(MOST_STEPS);
+    u16::try_from(u32::from(served) * (100 + OLDER * steps) / 100).unwrap_or(u16::MAX)
 }
 
 /// Who rises first. Sizes change all the time, and those on the way must agree who is meant: only
@@ -134,14 +143,16 @@ impl Tree {
         let weakest = settled().filter(|(node, child)| is_full(node, child));
         let weakest = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
         let Some((sinks, weak)) = weakest else { return false };
-        let (sinks, weak, size) = (*sinks, u32::from(weak.summary.strength), weak.summary.size);
+        let (sinks, flat) = (*sinks, weak.summary.height <= MOST_SENT_BLINDLY);
+        let (weak, size) = (u32::from(weak.summary.strength), weak.summary.size);
         let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
         let worthwhile = |via: &NodeId, climber: &Climber| {
             let strong = u32::from(climber.strength);
             // Everyone below who sinks comes to be a level deeper: no more than rise.
             let sinking = if *via == sinks { size.saturating_sub(climber.size) } else { size };
             let better = strong > weak && 100 * strong >= MARGIN * weak;
-            better && climber.size >= sinking && !self.children.contains(&climber.contact.node)
+            let near = flat || *via == sinks;
+            better && near && climber.size >= sinking && !self.children.contains(&climber.contact.node)
         };
         let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));
         let Some((via, climber)) = climbers.max_by_key(|(_, climber)| climber_rank(climber)) else {
@@ -286,7 +297,8 @@ mod tests {
         assert_eq!(strength(0, 0, minutes(0)), STEP);
         assert!(strength(4, 0, minutes(0)) > strength(2, 4, minutes(0)));
         assert!(strength(4, 0, minutes(10)) > strength(4, 0, minutes(1)));
-        assert!(100 * strength(4, 0, minutes(10)) < 130 * strength(4, 0, minutes(1)));
+        assert!(100 * u32::from(strength(4, 0, minutes(3))) < MARGIN * u32::from(strength(3, 0, minutes(1))));
+        assert!(100 * u32::from(strength(3, 0, minutes(40))) < MARGIN * u32::from(strength(3, 0, minutes(0))));
         assert_eq!(strength(4, 0, minutes(100)), strength(4, 0, minutes(100_000)));
         assert_eq!(strength(4, 9, minutes(1)), strength(4, 64, minutes(1)));
         assert!(strength(64, 64, Duration::MAX) < u16::MAX / 2);

@@ -10,7 +10,18 @@ use crate::neighbour::{Child, Departure};
 use crate::timer::Timer;
 use crate::tree::Phase;
 
+/// Whoever has so many levels below it goes only where it is sent, lest all of them come to be far
+/// down because one place was not free at once.
+const TALL: u16 = 2;
+/// Places this far below whoever asks such a one to move are near enough.
+const MOST_SUNK: u16 = 2;
+
 impl Tree {
+    /// Whether much hangs from here.
+    pub(crate) fn is_tall(&self) -> bool {
+        self.extent().1 >= TALL
+    }
+
     pub(crate) fn settle_overfull(&mut self) {
         if self.phase != Phase::Active || self.staying() <= usize::from(self.places()) {
             self.timers.clear(Timer::Overfull);
@@ -49,13 +60,21 @@ impl Tree {
             }
         }
         spots[usize::from(named)..].sort_by_key(|spot| (spot.free == 0, spot.depth));
+        let Some(child) = self.children.get(&node) else { return };
+        let asked = if let Departure::Asked(times) = child.departure { times } else { 0 };
+        // With much below it, it sinks by two levels at most as long as there is a choice.
+        let deepest = self.own_depth().saturating_add(MOST_SUNK);
+        let shallow = spots.iter().take_while(|spot| spot.depth <= deepest).count();
+        let bound = asked == 0 && child.summary.height >= TALL && shallow > 0;
+        if bound {
+            spots.truncate(shallow);
+        }
         spots.truncate(waterfall_wire::MAX_SPOTS);
         self.send(node, TreeMessage::Move { spots });
         if let Some(child) = self.children.get_mut(&node) {
-            let asked = if let Departure::Asked(times) = child.departure { times } else { 0 };
             child.departure = Departure::Asked(asked.saturating_add(1));
         }
-        self.timers.set(Timer::MoveOn(node), self.now + 2 * self.config.hand_over_limit);
+        self.timers.set(Timer::MoveOn(node), self.now + if bound { 3 } else { 2 } * self.config.hand_over_limit);
         self.changed.below = true;
     }
 

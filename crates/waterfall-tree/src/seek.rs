@@ -95,12 +95,15 @@ impl Tree {
         // A standby has no place for those that are too many elsewhere, unless that is known.
         let stays = self.parent.as_ref().filter(|parent| parent.stays).and_then(|parent| parent.leaving.as_ref());
         let meant = |node| stays.is_none_or(|spots| spots.first().is_some_and(|first| first.contact.node == node));
+        let bound = stays.filter(|_| self.is_tall());
+        let allowed = |node| bound.is_none_or(|spots| spots.iter().any(|spot| spot.contact.node == node));
         let next = search.next(|node| {
             let reachable = !self.is_neighbour(*node) || (self.can_resume() && self.is_standby(*node) && meant(*node));
-            *node != me && Some(*node) != root && reachable && !self.is_shunned(node)
+            *node != me && Some(*node) != root && allowed(*node) && reachable && !self.is_shunned(node)
         });
+        let bound = bound.is_some();
         let last_resort = search.is_unlucky() || next.as_ref().is_none_or(|(source, _)| *source >= Source::Path);
-        if last_resort && !patient && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
+        if last_resort && !patient && !bound && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
             self.timers.set(Timer::Fetch, self.now + FETCH_TIMEOUT);
             self.output(Output::Fetch);
         }
@@ -114,6 +117,8 @@ impl Tree {
             // A newcomer knows nobody until the answer is there; others go on with whom they know.
             let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
             let pause = match self.path.len() {
+                // Where it was sent there may be room in a moment.
+                _ if bound => base,
                 _ if waits => search.growing(base * STARVING_BASE, cap * STARVING_CAP),
                 // The few who hung from the root itself are whom the others wait for.
                 1 => search.growing(base, cap / 2),
