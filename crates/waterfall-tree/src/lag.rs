@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::neighbour::Attempt;
 use crate::{Timestamp, Tree};
 
-/// What passes before a silent parent is given up: the media engine's least threshold. It is more
-/// where packets jitter, which they do the more the longer their way is.
+/// Milliseconds that pass before a silent parent is given up: the media engine's least threshold.
 const SILENCE: u16 = 60;
+/// Where packets jitter it is more: so many milliseconds and a quarter of the round trip.
 const SILENCE_FLOOR: u16 = 36;
 /// A setup takes at least so many round trips: one for ICE, two for DTLS.
 const SETUP_ROUND_TRIPS: u32 = 3;

@@ -17,6 +17,7 @@ const GATEWAYS: usize = 4;
 /// down it weighs a fourth of that. Callers are spread in proportion, so that they go where places are
 /// near the root, though most are at the bottom.
 const OPEN: u32 = 1 << OPEN_BITS;
+/// From depth 10 on of the subtree such a place weighs nothing.
 const OPEN_BITS: u16 = 20;
 
 /// A running digest (FNV-1a on words): to notice a change without keeping what was told.

@@ -4,6 +4,7 @@
 
 mod balance;
 mod calls;
+mod constants;
 mod failover;
 mod hostile;
 mod join;
