@@ -20,8 +20,8 @@ impl Tree {
             (Role::Child, None, Some(WardStage::Warm | WardStage::Linked)) => {
                 self.take_orphan(from, advertised, summary);
             }
-            (Role::Standby, None, Some(WardStage::Warm | WardStage::Linked)) => self.warm(from),
-            (Role::Standby, Some(Stage::Held { .. } | Stage::Attached), _) => self.child_to_ward(from),
+            (Role::Standby, None, Some(WardStage::Warm | WardStage::Linked)) => self.warm(from, summary.size),
+            (Role::Standby, Some(Stage::Held { .. } | Stage::Attached), _) => self.child_to_ward(from, summary.size),
             (Role::Standby, Some(Stage::Linked), _) => self.turn_away(from, Refusal::Full),
             _ => self.reject(),
         }
@@ -72,7 +72,7 @@ impl Tree {
     }
 
     /// A child found a better parent, or its own again, and would have us stand by.
-    fn child_to_ward(&mut self, node: NodeId) {
+    fn child_to_ward(&mut self, node: NodeId, size: u32) {
         // Every child may become one, on top of those that called for that.
         let full = self.wards.len() >= usize::from(self.ward_places()) + usize::from(self.places());
         let Some(child) = self.children.remove(&node) else { return };
@@ -91,11 +91,11 @@ impl Tree {
             return self.output(Output::Hangup { peer: node });
         }
         self.wards.insert(node, Ward::new(WardStage::Linked));
-        self.warm(node);
+        self.warm(node, size);
     }
 
     /// Tells a ward our place; from then on it hears when that changes.
-    fn warm(&mut self, node: NodeId) {
+    fn warm(&mut self, node: NodeId, size: u32) {
         self.timers.clear(Timer::Lease(node));
         let Some(down) = self.down_for_ward() else { return self.turn_ward_away(node, Refusal::NoRoute) };
         if self.path.contains(&node) {
@@ -103,7 +103,8 @@ impl Tree {
         }
         let place = self.place;
         if let Some(ward) = self.wards.get_mut(&node) {
-            *ward = Ward { stage: WardStage::Warm, place, starving: down.starving, stand: digest(&down.stand) };
+            let stand = digest(&down.stand);
+            *ward = Ward { stage: WardStage::Warm, place, starving: down.starving, stand, size };
         }
         self.changed.below = true;
         self.send(node, TreeMessage::Attached(down));

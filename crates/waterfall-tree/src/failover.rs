@@ -131,7 +131,10 @@ impl Tree {
     /// The standby does not take us.
     pub(crate) fn standby_refused(&mut self, reason: Refusal, spots: Vec<Spot>) {
         let Some(resume) = self.standby.as_ref().map(|standby| standby.resume).filter(|r| *r != Resume::Idle) else {
-            return self.drop_standby(true);
+            let peer = self.standby.as_ref().map(|standby| standby.id());
+            self.drop_standby(true);
+            // It needs the link for a standby of its own, or has no use for us: others first.
+            return peer.into_iter().for_each(|peer| self.pass_over(peer));
         };
         self.end_resume();
         let now = self.now;

@@ -317,10 +317,12 @@ pub(crate) struct Ward {
     pub(crate) starving: bool,
     /// A digest of the places to stand by that it was told.
     pub(crate) stand: u64,
+    /// How many hung from it when it asked, itself included.
+    pub(crate) size: u32,
 }
 
 impl Ward {
     pub(crate) fn new(stage: WardStage) -> Self {
-        Self { stage, place: 0, starving: false, stand: 0 }
+        Self { stage, place: 0, starving: false, stand: 0, size: 1 }
     }
 }

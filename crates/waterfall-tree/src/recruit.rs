@@ -6,11 +6,11 @@
 //! of the root take each other's subtrees. Where nothing of that kind is known, open spots of the
 //! rescue plan and then those above the parent are asked.
 
-use waterfall_wire::{Contact, Down, NodeId, Role, Spot, TreeMessage};
+use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
 use crate::config::{ATTACH_TIMEOUT, STANDBY_AGAIN, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
 use crate::lag::millis;
-use crate::neighbour::Standby;
+use crate::neighbour::{Standby, WardStage};
 use crate::plan::beginning;
 use crate::timer::Timer;
 use crate::tree::Phase;
@@ -160,10 +160,16 @@ impl Tree {
                 && !tree.is_shunned(node)
         };
         let next = recruiting.candidates.iter().position(|to| usable(self, &recruiting, &to.node));
-        let Some(next) = next.filter(|_| recruiting.tried.len() < MAX_CALLS) else {
-            return self.recruit_check();
+        let to = match next.filter(|_| recruiting.tried.len() < MAX_CALLS) {
+            Some(next) => recruiting.candidates.remove(next),
+            None => match self.spare_ward().filter(|ward| !recruiting.tried.contains(ward)) {
+                Some(ward) => {
+                    self.turn_ward_away(ward, Refusal::Busy);
+                    Contact::new(ward, [])
+                }
+                None => return self.recruit_check(),
+            },
         };
-        let to = recruiting.candidates.remove(next);
         recruiting.tried.push(to.node);
         recruiting.linked = None;
         recruiting.call = Some(to.clone());
@@ -171,6 +177,19 @@ impl Tree {
         let patience = self.config.answer_patience * if self.standby.is_some() { 2 } else { 1 };
         self.timers.set(Timer::RecruitCall, self.now + patience);
         self.output(Output::Call { to, role: Role::Standby, advertised: self.advertised() });
+    }
+
+    /// In a small room everyone who could stand by for us may have us as its standby, and two have one
+    /// link. More depends on who has more below it: the least of our wards has to look elsewhere, and is asked
+    /// to stand by for us. As it is less, it cannot do the same to us.
+    fn spare_ward(&self) -> Option<NodeId> {
+        if self.standby.is_some() || self.recruit_rounds == 0 {
+            return None;
+        }
+        let own = self.extent().0;
+        let lesser = self.wards.iter().filter(|(_, ward)| ward.stage == WardStage::Warm && ward.size < own);
+        let lesser = lesser.filter(|(node, _)| !self.is_shunned(node));
+        lesser.min_by_key(|(node, ward)| (ward.size, **node)).map(|(node, _)| *node)
     }
 
     pub(crate) fn recruit_linked(&mut self) {
@@ -226,7 +245,7 @@ impl Tree {
     }
 
     /// It is not called again as long as there is a standby, nor in the first round without one.
-    fn pass_over(&mut self, node: NodeId) {
+    pub(crate) fn pass_over(&mut self, node: NodeId) {
         if self.passed_over.len() == MAX_PASSED_OVER {
             self.passed_over.remove(0);
         }

@@ -40,6 +40,22 @@ fn standbys_share_nothing_with_the_parent_but_the_root() {
 }
 
 #[test]
+fn in_small_rooms_everyone_has_a_standby() {
+    // Two have one link: where there are few to choose among, whoever has most below it comes first.
+    for viewers in [5, 8, 9, 12] {
+        for fan_out in [2, 3] {
+            for_seeds(5, |seed| {
+                let mut world = World::settled(seed, fan_out, viewers);
+                let all = |world: &World| world.living().into_iter().skip(1).all(|at| world.has_standby(at));
+                world.until(&format!("{viewers} by {fan_out} have standbys"), 60_000, all);
+                world.run(60_000);
+                assert!(all(&world), "{viewers} by {fan_out}: they do not rest");
+            });
+        }
+    }
+}
+
+#[test]
 fn who_has_a_standby_misses_a_round_trip_only() {
     for_seeds(20, |seed| {
         let mut world = with_standbys(seed, 30);

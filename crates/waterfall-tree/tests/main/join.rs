@@ -105,6 +105,8 @@ fn an_empty_room_is_waited_for() {
 #[test]
 fn an_idle_room_is_quiet() {
     let mut world = World::settled(3, 4, 24);
+    // Until everyone has the standby that it keeps.
+    world.run(60_000);
     let before: Vec<u64> = world.nodes.iter().map(|node| node.sent).collect();
     world.run(10_000);
     for (at, node) in world.nodes.iter().enumerate() {
