@@ -7,7 +7,7 @@ use super::{Event, NoSource, Node, World};
 use crate::media::feed::{Arriving, forecast};
 use crate::media::timeline::Piece;
 use crate::media::watch::{Backup, Notice};
-use crate::media::{Feed, HOP, KEY_FRAME, PACKET};
+use crate::media::{Feed, HOP, KEY_FRAME, PACKET, RING};
 use crate::people::Conduct;
 
 /// What came while a process stood still waits in the socket's buffer and is taken out at so many times the
@@ -130,6 +130,11 @@ impl World {
         let mut open: SmallVec<[(u32, u64); 16]> = SmallVec::new();
         open.push((node, since));
         while let Some((node, since)) = open.pop() {
+            // Where orphans feed each other for a moment, a change of a microsecond, which is rounding, goes round
+            // and round; nothing that matters is so long on its way.
+            if since > self.now + RING {
+                continue;
+            }
             self.tally.reflows += 1;
             if !self.reflow_one(node, since) {
                 continue;
