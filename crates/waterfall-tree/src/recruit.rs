@@ -26,6 +26,8 @@ const MAX_KNOWN: usize = 4 * MAX_CALLS;
 pub(crate) struct Recruiting {
     candidates: Vec<Contact>,
     tried: Vec<NodeId>,
+    /// A ward was sent elsewhere to stand by for us; one a round, for it may be no use.
+    spared: bool,
     call: Option<Contact>,
     /// The link is up and the request sent, at this moment.
     linked: Option<Timestamp>,
@@ -162,8 +164,9 @@ impl Tree {
         let next = recruiting.candidates.iter().position(|to| usable(self, &recruiting, &to.node));
         let to = match next.filter(|_| recruiting.tried.len() < MAX_CALLS) {
             Some(next) => recruiting.candidates.remove(next),
-            None => match self.spare_ward().filter(|ward| !recruiting.tried.contains(ward)) {
+            None => match self.spare_ward().filter(|_| !recruiting.spared) {
                 Some(ward) => {
+                    recruiting.spared = true;
                     self.turn_ward_away(ward, Refusal::Busy);
                     Contact::new(ward, [])
                 }
