@@ -1,8 +1,8 @@
-//! Several calls at once while the stream stands still, and only then.
+//! Several calls at once while there is no stream, and only then.
 
 use std::time::Duration;
 
-use waterfall_tree::{ANOTHER, Input, MAX_ATTEMPTS, Output, Timestamp, Tree};
+use waterfall_tree::{ANOTHER, ANSWER_PATIENCE, Input, MAX_ATTEMPTS, Output, Timestamp, Tree};
 use waterfall_wire::{Down, Mark, NodeId, Role, Spot, TreeMessage};
 
 use crate::world::{config, contact, id};
@@ -96,13 +96,21 @@ fn no_more_than_a_few_are_called_at_once() {
 }
 
 #[test]
-fn a_newcomer_calls_one_after_the_other() {
+fn a_newcomer_calls_another_later_than_an_orphan_and_only_if_nobody_answers() {
     let start = Timestamp::ZERO;
-    let mut tree = Tree::participant(config(), contact(9), 1, start);
-    tree.handle(start, Input::Candidates((4..=7).map(spot).collect()));
-    assert_eq!(called(&mut tree).len(), 1);
-    tree.handle_timeout(start + ANOTHER);
-    assert_eq!(called(&mut tree), []);
+    for answered in [false, true] {
+        let mut tree = Tree::participant(config(), contact(9), 1, start);
+        tree.handle(start, Input::Candidates((1..=4).map(spot).collect()));
+        let first = called(&mut tree);
+        assert_eq!(first.len(), 1);
+        tree.handle_timeout(start + ANOTHER);
+        assert_eq!(called(&mut tree), [], "it may be far away");
+        if answered {
+            tree.handle(start + ANOTHER, Input::CallAnswered { peer: first[0] });
+        }
+        tree.handle_timeout(start + 3 * ANSWER_PATIENCE / 5);
+        assert_eq!(called(&mut tree).len(), usize::from(!answered));
+    }
 }
 
 #[test]
