@@ -36,9 +36,9 @@ impl Delivery {
     }
 
     /// Notes packets that the other end misses, each once.
-    pub(super) fn lost(&mut self, packets: usize, now: Instant) {
+    pub(super) fn lost(&mut self, packets: u64, now: Instant) {
         self.advance(now);
-        self.spans[self.current].lost += packets as u64;
+        self.spans[self.current].lost += packets;
     }
 
     /// The share of packets that did not arrive at first, 0 to 1.

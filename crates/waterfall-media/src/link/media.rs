@@ -1,15 +1,19 @@
 //! Media packets of a link: taking them in, sending them out, repairing both ways.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtc::rtp::Header;
 
+use super::pacer::Tally;
 use super::rtp::{self, Feedback};
-use super::slots::Slot;
-use super::{Link, LinkEvent, MAX_REPAIRS};
+use super::slots::{Missed, Slot};
+use super::{Link, LinkEvent};
 use crate::forward::identity::Head;
 use crate::forward::{Accepted, Group, Packet};
+
+/// Taken for the round trip while none was measured.
+const UNKNOWN_RTT: Duration = Duration::from_millis(250);
 
 impl Link {
     /// Takes a media packet. `true` if it was new to the group.
@@ -87,9 +91,8 @@ impl Link {
             match feedback {
                 Feedback::Nack { sequences, .. } if self.edge => {
                     self.counters.nacked += sequences.len() as u64;
-                    self.lost_first_time(slot, &sequences, now);
-                    let room = MAX_REPAIRS.saturating_sub(self.repairs.len());
-                    self.repairs.extend(sequences.into_iter().take(room).map(|sequence| (slot, sequence)));
+                    self.count_missed(slot, &sequences, now);
+                    sequences.into_iter().for_each(|sequence| self.repairs.ask(slot, sequence));
                 }
                 Feedback::PictureLoss { .. } => {
                     let kid = self.slots.as_ref().and_then(|slots| slots.kid(slot));
@@ -101,14 +104,22 @@ impl Link {
         }
     }
 
-    /// Counts packets that are asked for for the first time as lost.
-    fn lost_first_time(&mut self, slot: Slot, sequences: &[u16], now: Instant) {
+    /// Counts what did not arrive.
+    fn count_missed(&mut self, slot: Slot, sequences: &[u16], now: Instant) {
         let Some(stream) = self.slots.as_mut().and_then(|slots| slots.stream(slot)) else {
             return;
         };
-        let lost = sequences.iter().filter(|&&sequence| stream.report_lost(sequence)).count();
-        self.estimate.lost(lost, now);
-        self.delivery.lost(lost, now);
+        let rtt = self.rtt.unwrap_or(UNKNOWN_RTT);
+        let mut missed = Tally::default();
+        for &sequence in sequences {
+            match stream.missed(sequence, rtt, now) {
+                Some(Missed::Original) => missed.originals += 1,
+                Some(Missed::Repair) => missed.repairs += 1,
+                None => {}
+            }
+        }
+        self.estimate.lost(missed, now);
+        self.delivery.lost(missed.originals, now);
     }
 
     /// Asks for a key frame of a track that comes over this link.
@@ -132,13 +143,14 @@ impl Link {
     /// Sends what the pacer lets through: repairs first, then what waits, in order of arrival.
     pub(super) fn pump(&mut self, now: Instant, group: &Group) {
         self.held = None;
-        while let Some(&(slot, sequence)) = self.repairs.front() {
+        while !self.repairs.is_empty() {
             if !self.pacer.allows(now) {
                 self.held = Some(self.pacer.ready(now));
                 return;
             }
-            self.repairs.pop_front();
-            self.repair(slot, sequence, now, group);
+            if let Some((slot, sequence)) = self.repairs.pop() {
+                self.repair(slot, sequence, now, group);
+            }
         }
         while let Some(next) = self.queue.next(group) {
             if !self.pacer.allows(now) {
@@ -219,7 +231,7 @@ impl Link {
         if !self.hearing.is_silent() {
             self.delivery.sent(len, repair, now);
         }
-        self.estimate.sent(len, now);
+        self.estimate.sent(len, repair, now);
         self.sent = now;
         self.sent_since_filler = true;
     }

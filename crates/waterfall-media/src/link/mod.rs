@@ -15,6 +15,7 @@ mod messages;
 mod nack;
 mod pacer;
 mod queue;
+mod repairs;
 mod repeats;
 mod replay;
 mod rtp;
@@ -42,6 +43,7 @@ use pacer::{Estimate, Pacer};
 use queue::Queue;
 pub use queue::QueueLimits;
 pub(crate) use queue::{Backlog, Overflow};
+use repairs::Repairs;
 pub use sctp::MAX_MESSAGE;
 pub use session::{Candidate, CandidateKind, MAX_CANDIDATES, Session, SessionError};
 use silence::Hearing;
@@ -57,8 +59,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEAD: Duration = Duration::from_secs(15);
 /// Fillers on links that are no tree edge.
 const STANDBY_FILLER: Duration = Duration::from_secs(1);
-/// Most repairs that wait; what does not fit is asked for again.
-const MAX_REPAIRS: usize = 512;
 
 /// What all links of an engine have in common.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ pub(crate) struct Link {
     /// In which slot each track comes.
     incoming: BTreeMap<u32, Slot>,
     queue: Queue,
-    repairs: VecDeque<(Slot, u16)>,
+    repairs: Repairs,
     pacer: Pacer,
     estimate: Estimate,
     unsent: Vec<Bytes>,
@@ -169,7 +169,7 @@ impl Link {
             trackers: BTreeMap::new(),
             incoming: BTreeMap::new(),
             queue: Queue::new(id, config.queue),
-            repairs: VecDeque::new(),
+            repairs: Repairs::default(),
             pacer: Pacer::new(config.pacing_floor),
             estimate: Estimate::new(),
             unsent: Vec::new(),
@@ -347,3 +347,7 @@ impl Link {
         self.trackers.entry(slot).or_insert_with(|| Tracker::new(slots::first_sequence(slot.ssrc(base))))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod narrow_tests;

@@ -56,8 +56,12 @@ impl Pacer {
     }
 }
 
-/// Time over which losses are counted.
+/// Losses are counted over at least this long, ...
 const WINDOW: Duration = Duration::from_millis(500);
+/// ... over this long if too few packets are sent for the first time, ...
+const LONG_WINDOW: Duration = Duration::from_secs(1);
+/// ... and over no longer than this.
+const STALE: Duration = Duration::from_secs(2);
 /// Packets in a window below which a share says nothing.
 const MEANINGFUL: u64 = 30;
 /// Below this share of losses the estimate grows, above the other it falls (the loss-based part of
@@ -68,19 +72,35 @@ const LEAST: u64 = 30_000;
 /// An estimate above this many times what is sent says nothing any more.
 const IRRELEVANT: u64 = 8;
 
+/// Packets of a window.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) originals: u64,
+    pub(crate) repairs: u64,
+}
+
+impl Tally {
+    fn all(self) -> u64 {
+        self.originals + self.repairs
+    }
+}
+
 /// What the way to the other end seems to carry, from the share of packets that it asks for again.
+///
+/// Of packets that are sent for the first time: one that never gets through, and is repaired twenty times, counts
+/// once. Only when repairs leave no room for others are they what tells.
 #[derive(Debug)]
 pub(crate) struct Estimate {
     rate: Option<u64>,
     since: Option<Instant>,
     bytes: u64,
-    sent: u64,
-    lost: u64,
+    sent: Tally,
+    lost: Tally,
 }
 
 impl Estimate {
     pub(crate) fn new() -> Self {
-        Self { rate: None, since: None, bytes: 0, sent: 0, lost: 0 }
+        Self { rate: None, since: None, bytes: 0, sent: Tally::default(), lost: Tally::default() }
     }
 
     /// Bytes per second; `None` while no limit has shown.
@@ -88,17 +108,29 @@ impl Estimate {
         self.rate
     }
 
-    /// Notes a packet sent, repairs too.
-    pub(crate) fn sent(&mut self, bytes: usize, now: Instant) {
+    /// Notes a packet sent.
+    pub(crate) fn sent(&mut self, bytes: usize, repair: bool, now: Instant) {
         self.advance(now);
-        self.sent += 1;
+        self.sent.originals += u64::from(!repair);
+        self.sent.repairs += u64::from(repair);
         self.bytes += bytes as u64;
     }
 
-    /// Notes that the other end misses packets.
-    pub(crate) fn lost(&mut self, packets: usize, now: Instant) {
+    /// Notes that the other end misses packets, each once each time it was sent.
+    pub(crate) fn lost(&mut self, packets: Tally, now: Instant) {
         self.advance(now);
-        self.lost += packets as u64;
+        self.lost.originals += packets.originals;
+        self.lost.repairs += packets.repairs;
+    }
+
+    /// The share of packets that did not arrive, if that is known yet or ever.
+    fn share(&self, elapsed: Duration) -> Option<f64> {
+        let (sent, lost) = match self.sent.originals {
+            MEANINGFUL.. => (self.sent.originals, self.lost.originals),
+            _ => (self.sent.all(), self.lost.all()),
+        };
+        let known = sent >= MEANINGFUL && (self.sent.originals >= MEANINGFUL || elapsed >= LONG_WINDOW);
+        known.then(|| (lost as f64 / sent as f64).min(1.0))
     }
 
     fn advance(&mut self, now: Instant) {
@@ -107,8 +139,7 @@ impl Estimate {
         if elapsed < WINDOW {
             return;
         }
-        if self.sent >= MEANINGFUL {
-            let share = (self.lost as f64 / self.sent as f64).min(1.0);
+        if let Some(share) = self.share(elapsed) {
             let used = (self.bytes as f64 / elapsed.as_secs_f64()) as u64;
             let current = self.rate.map_or(used, |rate| rate.min(used.saturating_mul(2)));
             self.rate = if share > LOSSES.1 {
@@ -119,8 +150,10 @@ impl Estimate {
             } else {
                 self.rate
             };
+        } else if elapsed < STALE {
+            return;
         }
-        (self.since, self.bytes, self.sent, self.lost) = (Some(now), 0, 0, 0);
+        *self = Self { rate: self.rate, since: Some(now), ..Self::new() };
     }
 }
 
@@ -128,6 +161,8 @@ impl Estimate {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    const ONE: Tally = Tally { originals: 1, repairs: 0 };
 
     #[test]
     fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
@@ -175,9 +210,9 @@ mod tests {
         let mut now = start;
         let mut second = |estimate: &mut Estimate, lost_of_ten: usize| {
             for packet in 0..100 {
-                estimate.sent(1000, now);
+                estimate.sent(1000, false, now);
                 if packet % 10 < lost_of_ten {
-                    estimate.lost(1, now);
+                    estimate.lost(ONE, now);
                 }
                 now += Duration::from_millis(10);
             }
@@ -195,13 +230,54 @@ mod tests {
     }
 
     #[test]
+    fn a_trickle_of_large_packets_lifts_the_estimate_too() {
+        let mut estimate = Estimate::new();
+        let mut now = Instant::now();
+        for _ in 0..100 {
+            estimate.sent(1200, false, now);
+            estimate.lost(ONE, now);
+            now += Duration::from_millis(5);
+        }
+        while estimate.rate().is_none_or(|rate| rate > LEAST) {
+            estimate.sent(1200, false, now);
+            estimate.lost(ONE, now);
+            now += Duration::from_millis(40);
+        }
+        for _ in 0..250 {
+            estimate.sent(1200, false, now);
+            now += Duration::from_millis(40);
+        }
+        assert!(estimate.rate().is_none_or(|rate| rate > LEAST));
+    }
+
+    #[test]
+    fn packets_that_never_get_through_are_no_congestion_but_nothing_but_lost_repairs_is() {
+        let mut estimate = Estimate::new();
+        let mut now = Instant::now();
+        for packet in 0..1000 {
+            estimate.sent(1000, false, now);
+            estimate.sent(1000, true, now);
+            let originals = u64::from(packet % 20 == 0);
+            estimate.lost(Tally { originals, repairs: 1 }, now);
+            now += Duration::from_millis(5);
+        }
+        assert_eq!(estimate.rate(), None);
+        for _ in 0..1000 {
+            estimate.sent(1000, true, now);
+            estimate.lost(Tally { originals: 0, repairs: 1 }, now);
+            now += Duration::from_millis(5);
+        }
+        assert!(estimate.rate().unwrap() < 100_000);
+    }
+
+    #[test]
     fn five_in_a_hundred_lost_are_no_congestion() {
         let mut estimate = Estimate::new();
         let mut now = Instant::now();
         for packet in 0..1000 {
-            estimate.sent(1000, now);
+            estimate.sent(1000, false, now);
             if packet % 20 == 0 {
-                estimate.lost(1, now);
+                estimate.lost(ONE, now);
             }
             now += Duration::from_millis(5);
         }

@@ -84,7 +84,18 @@ struct Sent {
     at: Instant,
     reported: bool,
     repaired: Option<Instant>,
+    /// The oldest repair of which is not known whether it arrived.
+    pending: Option<Instant>,
     repairs: u8,
+}
+
+/// What a request for a packet says of how it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// It did not arrive when it was sent first.
+    Original,
+    /// A repair of it did not arrive either.
+    Repair,
 }
 
 /// One outgoing stream.
@@ -107,7 +118,7 @@ impl Stream {
     pub(crate) fn send(&mut self, kid: u32, ctr: u64, now: Instant) -> u16 {
         let sequence = self.next;
         self.next += 1;
-        self.history.push_back(Sent { kid, ctr, at: now, reported: false, repaired: None, repairs: 0 });
+        self.history.push_back(Sent { kid, ctr, at: now, reported: false, repaired: None, pending: None, repairs: 0 });
         let old = |sent: &Sent| now.saturating_duration_since(sent.at) > HISTORY_TIME;
         while self.history.len() > HISTORY || self.history.front().is_some_and(old) {
             self.history.pop_front();
@@ -134,9 +145,15 @@ impl Stream {
         self.history.get_mut(index)
     }
 
-    /// Notes that `sequence` did not arrive; `true` the first time.
-    pub(crate) fn report_lost(&mut self, sequence: u16) -> bool {
-        self.find(sequence).is_some_and(|sent| !std::mem::replace(&mut sent.reported, true))
+    /// Notes that `sequence` is asked for; what is new in that. A repair is lost when it is asked for again a
+    /// round trip later.
+    pub(crate) fn missed(&mut self, sequence: u16, rtt: Duration, now: Instant) -> Option<Missed> {
+        let sent = self.find(sequence)?;
+        if !std::mem::replace(&mut sent.reported, true) {
+            return Some(Missed::Original);
+        }
+        let lost = sent.pending.take_if(|repaired| now.saturating_duration_since(*repaired) >= rtt);
+        lost.map(|_| Missed::Repair)
     }
 
     /// What was sent as `sequence`, if it may be sent again now; counts as sent again.
@@ -147,6 +164,7 @@ impl Stream {
             return None;
         }
         sent.repaired = Some(now);
+        sent.pending.get_or_insert(now);
         sent.repairs += 1;
         Some((sent.kid, sent.ctr))
     }
@@ -250,6 +268,25 @@ mod tests {
         slots.release(1);
         assert_eq!(slots.assign(2, Kind::Audio), Some(first));
         assert_eq!(slots.kid(first), Some(2));
+    }
+
+    #[test]
+    fn what_was_sent_is_missed_once_each_time_it_was_sent() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let rtt = Duration::from_millis(30);
+        let mut slots = Slots::new(77, 1, 1);
+        let slot = slots.assign(5, Kind::Video).unwrap();
+        let stream = slots.stream(slot).unwrap();
+        let sequence = stream.send(5, 0, start);
+        assert_eq!(stream.missed(sequence, rtt, at(35)), Some(Missed::Original));
+        assert_eq!(stream.missed(sequence, rtt, at(80)), None, "it was not sent again");
+        assert!(stream.repair(sequence, at(90)).is_some());
+        assert_eq!(stream.missed(sequence, rtt, at(110)), None, "the request crossed the repair");
+        assert!(stream.repair(sequence, at(110)).is_some());
+        assert_eq!(stream.missed(sequence, rtt, at(130)), Some(Missed::Repair), "the first one");
+        assert_eq!(stream.missed(sequence, rtt, at(150)), None);
+        assert_eq!(stream.missed(sequence.wrapping_add(1), rtt, at(150)), None, "never sent");
     }
 
     #[test]
