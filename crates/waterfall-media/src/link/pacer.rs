@@ -87,8 +87,8 @@ impl Tally {
 
 /// What the way to the other end seems to carry, from the share of packets that it asks for again.
 ///
-/// Of packets that are sent for the first time: one that never gets through, and is repaired twenty times, counts
-/// once. Only when repairs leave no room for others are they what tells.
+/// Of all packets, repairs too, or they would hide how many are lost; of those alone that are sent for the first time
+/// if that is less, as one that never gets through is repaired twenty times.
 #[derive(Debug)]
 pub(crate) struct Estimate {
     rate: Option<u64>,
@@ -123,14 +123,15 @@ impl Estimate {
         self.lost.repairs += packets.repairs;
     }
 
-    /// The share of packets that did not arrive, if that is known yet or ever.
+    /// The share of packets that did not arrive, if that can be said after so long.
     fn share(&self, elapsed: Duration) -> Option<f64> {
-        let (sent, lost) = match self.sent.originals {
-            MEANINGFUL.. => (self.sent.originals, self.lost.originals),
-            _ => (self.sent.all(), self.lost.all()),
-        };
-        let known = sent >= MEANINGFUL && (self.sent.originals >= MEANINGFUL || elapsed >= LONG_WINDOW);
-        known.then(|| (lost as f64 / sent as f64).min(1.0))
+        let share = |lost: u64, sent: u64| (lost as f64 / sent as f64).min(1.0);
+        let all = share(self.lost.all(), self.sent.all());
+        if self.sent.originals >= MEANINGFUL {
+            Some(all.min(share(self.lost.originals, self.sent.originals)))
+        } else {
+            (elapsed >= LONG_WINDOW && self.sent.all() >= MEANINGFUL).then_some(all)
+        }
     }
 
     fn advance(&mut self, now: Instant) {

@@ -80,7 +80,7 @@ async fn hunger_is_told_at_once_also_while_media_flows() {
 
 #[tokio::test]
 async fn who_withholds_packets_is_told_and_who_loses_some_is_not() {
-    let mut a = Node::with_tracks().await;
+    let mut a = Node::patient().await;
     let (mut robbed, mut unlucky) = (Node::with_tracks().await, Node::with_tracks().await);
     let thief = Proxy::start(1, Weather { sieve: 16, ..Weather::default() }).await;
     let rain = Proxy::start(2, Weather { loss: 50, jitter: Duration::from_millis(3), ..Weather::default() }).await;

@@ -20,7 +20,7 @@ const STORM: Weather = Weather {
 
 #[tokio::test]
 async fn every_packet_crosses_two_bad_hops_unchanged() {
-    let (mut a, mut b, mut c) = (Node::with_tracks().await, Node::with_tracks().await, Node::with_tracks().await);
+    let (mut a, mut b, mut c) = (Node::patient().await, Node::patient().await, Node::with_tracks().await);
     let (first, second) = (Proxy::start(11, STORM).await, Proxy::start(22, STORM).await);
     let ab = connect(&mut a, &mut b, Some(&first)).await;
     let bc = connect(&mut b, &mut c, Some(&second)).await;

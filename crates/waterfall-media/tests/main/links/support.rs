@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use waterfall_media::engine::{Config, Engine, Event, LinkStats};
 use waterfall_media::forward::identity::{FRAME_END, FRAME_START, Head, KEY_FRAME};
 use waterfall_media::forward::{GroupId, Kind, LinkId, Packet, Subscription, TrackConfig};
+use waterfall_media::link::QueueLimits;
 
 use super::proxy::Proxy;
 
@@ -43,6 +44,13 @@ impl Node {
     /// A node that lets the two tracks of [`Speaker`] through.
     pub(super) async fn with_tracks() -> Self {
         let node = Self::start().await;
+        node.add_tracks();
+        node
+    }
+
+    /// As [`Node::with_tracks`], but one that drops nothing because a way is slow.
+    pub(super) async fn patient() -> Self {
+        let node = Self::with(loopback().queue(QueueLimits { time: DEADLINE, ..QueueLimits::default() })).await;
         node.add_tracks();
         node
     }
