@@ -82,7 +82,7 @@ impl Tally {
 
     pub(crate) fn called(&mut self, role: Role, root: bool, now: u64) {
         match role {
-            Role::Child => self.child_calls += 1,
+            Role::Child | Role::Orphan => self.child_calls += 1,
             Role::Standby => self.standby_calls += 1,
         }
         if root {

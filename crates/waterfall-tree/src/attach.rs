@@ -16,8 +16,8 @@ impl Tree {
         let stage = self.children.get(&from).map(|child| child.stage);
         let ward = self.wards.get(&from).map(|ward| ward.stage);
         match (role, stage, ward) {
-            (Role::Child, Some(Stage::Linked), _) => self.hold(from, advertised, summary),
-            (Role::Child, None, Some(WardStage::Warm | WardStage::Linked)) => {
+            (Role::Child | Role::Orphan, Some(Stage::Linked), _) => self.hold(from, advertised, summary),
+            (Role::Child | Role::Orphan, None, Some(WardStage::Warm | WardStage::Linked)) => {
                 self.take_orphan(from, advertised, summary);
             }
             (Role::Standby, None, Some(WardStage::Warm | WardStage::Linked)) => self.warm(from, summary.size),
@@ -171,7 +171,7 @@ impl Tree {
         let Some(down) = self.down_for(node) else { return };
         let (now, place) = (self.now, self.place);
         let Some(child) = self.children.get_mut(&node) else { return };
-        child.stage = Stage::Attached;
+        (child.stage, child.wants) = (Stage::Attached, None);
         (child.attached_at, child.clean_since) = (now, now);
         child.told = Told::new(place, &down);
         let was_fed = std::mem::replace(&mut child.fed, true);

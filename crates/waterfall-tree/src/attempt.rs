@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
-use crate::config::{ANOTHER, ATTACH_TIMEOUT, MAX_ATTEMPTS};
+use crate::config::{ANOTHER, AT_ONCE, ATTACH_TIMEOUT, MAX_ATTEMPTS};
 use crate::feasibility::is_feasible;
 use crate::neighbour::Attempt;
 use crate::search::Source;
@@ -31,11 +31,13 @@ impl Tree {
             to: to.clone(),
             answered_at: None,
             asked_at: None,
+            fed: false,
             called_at: now,
             voluntary,
             hops,
         });
-        self.output(Output::Call { to, role: Role::Child, advertised: self.advertised() });
+        let role = if self.is_cut_off() { Role::Orphan } else { Role::Child };
+        self.output(Output::Call { to, role, advertised: self.advertised() });
     }
 
     pub(crate) fn attempt(&self, peer: NodeId) -> Option<&Attempt> {
@@ -52,10 +54,21 @@ impl Tree {
 
     /// Whether one more call may begin.
     pub(crate) fn may_call(&self) -> bool {
-        // There is no stream, and nobody who was called has answered for a moment.
-        let urgent = !self.has_route() && !self.timers.is_set(Timer::Another);
+        let calls = self.attempts.len();
+        if calls == 0 || self.has_route() {
+            return calls == 0;
+        }
+        if calls < AT_ONCE && self.is_cut_off() && self.attempts.iter().all(|attempt| attempt.asked_at.is_none()) {
+            return true;
+        }
+        // Nobody who was called has answered for a moment.
         let unanswered = self.attempts.iter().all(|attempt| attempt.answered_at.is_none());
-        self.attempts.is_empty() || (urgent && unanswered && self.attempts.len() < MAX_ATTEMPTS)
+        unanswered && !self.timers.is_set(Timer::Another) && calls < MAX_ATTEMPTS
+    }
+
+    /// Whether the stream stands still and nobody above is about to see to that.
+    fn is_cut_off(&self) -> bool {
+        self.mark.is_some() && !self.is_root && self.parent.as_ref().is_none_or(|parent| parent.is_useless())
     }
 
     fn take_attempt(&mut self, peer: NodeId) -> Option<Attempt> {
@@ -69,7 +82,10 @@ impl Tree {
 
     /// This call comes to nothing. Our mark, which stood still, catches up.
     pub(crate) fn end_attempt(&mut self, peer: NodeId, hang_up: bool) {
-        if self.take_attempt(peer).is_some() {
+        if let Some(attempt) = self.take_attempt(peer) {
+            if attempt.fed {
+                self.feed(peer, false);
+            }
             if hang_up {
                 self.output(Output::Hangup { peer });
             }
@@ -125,10 +141,13 @@ impl Tree {
 
     pub(crate) fn request_attach(&mut self, peer: NodeId) {
         let (advertised, summary, now) = (self.advertised(), self.summary(), self.now);
+        let others_feed =
+            self.attempts.iter().any(|attempt| attempt.fed) || self.is_resuming() || self.former.is_some();
+        let at_once = self.is_cut_off() && !others_feed;
         let Some(attempt) = self.attempt_mut(peer).filter(|attempt| attempt.asked_at.is_none()) else {
             return self.reject();
         };
-        attempt.asked_at = Some(now);
+        (attempt.asked_at, attempt.fed) = (Some(now), at_once);
         // Not told by all who set up links.
         attempt.answered_at.get_or_insert(attempt.called_at);
         // A leaving parent does not feed for long.
@@ -136,6 +155,9 @@ impl Tree {
         let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
         self.timers.set(Timer::Call(peer), now + limit);
         self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
+        if at_once {
+            self.feed(peer, true);
+        }
     }
 
     /// Whether we would only be nearer the root there, but the stream comes so much later that a move
@@ -180,7 +202,7 @@ impl Tree {
                 self.note_rise();
             }
             let round_trip = attempt.round_trip(self.now);
-            self.take_parent(attempt.to, down, round_trip, false);
+            self.take_parent(attempt.to, down, round_trip, attempt.fed);
         }
     }
 }

@@ -6,6 +6,7 @@ use waterfall_wire::{Mark, NodeId, Refusal, Role, Spot};
 
 use crate::config::{SILENT_CHILD_EVICTION, SILENT_CHILD_LIMIT, WARDS_PER_CHILD};
 use crate::counter::is_absurd;
+use crate::feasibility::is_feasible;
 use crate::neighbour::{Child, Departure, Stage, Ward, WardStage};
 use crate::timer::Timer;
 use crate::tree::Phase;
@@ -57,18 +58,26 @@ impl Tree {
 
     pub(crate) fn on_called(&mut self, from: NodeId, role: Role, advertised: Option<Mark>) {
         let objection = self.objection(from, advertised).or_else(|| match role {
-            Role::Child => self.no_place(from),
+            Role::Child => self.no_place(from, false),
+            Role::Orphan => self.no_place(from, true),
             Role::Standby => self.no_ward_place(from),
         });
         if let Some(reason) = objection {
-            let spots = if role == Role::Child { self.elsewhere(reason, from) } else { self.wards_below(reason, from) };
+            let spots =
+                if role == Role::Standby { self.wards_below(reason, from) } else { self.elsewhere(reason, from) };
             return self.output(Output::Refuse { from, reason, spots });
         }
         match role {
-            Role::Child => {
+            Role::Child | Role::Orphan => {
                 self.calls = self.calls.wrapping_add(1);
-                self.children.insert(from, Child::new(self.calls, self.now));
+                // What it needs is asked for while its link comes up.
+                let wants = advertised.filter(|own| !self.mark.is_some_and(|mark| is_feasible(mark, Some(*own))));
+                let wants = wants.map(|own| own.counter);
+                self.children.insert(from, Child { wants, ..Child::new(self.calls, self.now) });
                 self.changed.below = true;
+                if let Some(above) = wants {
+                    self.ask_counter(above);
+                }
             }
             Role::Standby => {
                 self.wards.insert(from, Ward::new(WardStage::Leased));
@@ -91,7 +100,7 @@ impl Tree {
     }
 
     /// Why there is no place for this child, if there is none.
-    fn no_place(&mut self, from: NodeId) -> Option<Refusal> {
+    fn no_place(&mut self, from: NodeId, orphan: bool) -> Option<Refusal> {
         match self.children.get(&from) {
             // It has lost its link to us, which we have only just begun to notice.
             Some(child) if child.silent.is_some() => self.remove_child(from, true),
@@ -103,7 +112,8 @@ impl Tree {
             _ => {}
         }
         let deep = self.own_depth() > MAX_SERVING_DEPTH;
-        (deep || !self.has_room_for(from)).then_some(Refusal::Full)
+        let room = self.has_room_for(from) || (orphan && self.has_room_for_orphan());
+        (deep || !room).then_some(Refusal::Full)
     }
 
     fn no_ward_place(&self, from: NodeId) -> Option<Refusal> {

@@ -25,8 +25,11 @@ pub const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
 /// While there is no stream: if nobody who was called has answered for so long, one more is called
 /// meanwhile. Most answers take less; who is far or dead costs no more time than this.
 pub const ANOTHER: Duration = Duration::from_millis(150);
+/// Calls that someone begins at once whose parent and standby are both gone: one of them mostly leads to
+/// somebody who is alive, near and within reach.
+pub const AT_ONCE: usize = 3;
 /// Calls under way together at most. Each may hold a place for the length of a [`LEASE`].
-pub const MAX_ATTEMPTS: usize = 3;
+pub const MAX_ATTEMPTS: usize = 5;
 /// From the link being up to the parent's answer: a held request ([`FEASIBILITY_WAIT`]) and a
 /// slow round trip.
 pub const ATTACH_TIMEOUT: Duration = Duration::from_secs(3);

@@ -18,6 +18,8 @@ use crate::{Event, Output, Tree};
 /// When a place near the root is tried after a loss: by then the dead no longer take their places,
 /// and the nearest relays have told of what is free.
 const REGAIN_AFTER: Duration = Duration::from_secs(2);
+/// An answer that takes so much longer than a round trip is not waited for alone.
+const LATE: Duration = Duration::from_millis(20);
 /// A standby that had no room may be asked again after this: by then others have moved on.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -37,9 +39,25 @@ impl Tree {
             self.ask_standby(Resume::Asked);
         } else if let Some(standby) = self.standby.as_mut().filter(|standby| standby.resume == Resume::Rising) {
             standby.resume = Resume::Asked;
-            self.timers.set(Timer::Resume, self.now + RESUME_PATIENCE);
+            self.await_standby(RESUME_PATIENCE);
         }
         self.timers.is_set(Timer::Resume)
+    }
+
+    /// It has been asked. Unless it can answer only when a newer counter has come, that takes a round trip, and who
+    /// says nothing for longer is likely dead as well.
+    fn await_standby(&mut self, patience: Duration) {
+        let Some(standby) = self.standby.as_ref() else { return };
+        let at_once = is_feasible(standby.mark, self.advertised());
+        let answer = Duration::from_millis(standby.round_trip.into()) + LATE;
+        self.timers.set(Timer::Resume, self.now + patience);
+        self.timers.set(Timer::Another, self.now + if at_once { answer.min(patience) } else { patience });
+    }
+
+    /// Whether nobody but the standby need be asked: its answer is not overdue.
+    pub(crate) fn waits_for_standby(&self) -> bool {
+        let overdue = self.is_orphan() && !(self.timers.is_set(Timer::Another) && self.attempts.is_empty());
+        self.timers.is_set(Timer::Resume) && !overdue
     }
 
     /// Whether the standby can be asked to be the parent.
@@ -56,7 +74,7 @@ impl Tree {
         standby.resume = how;
         let peer = standby.id();
         let patience = if how == Resume::Rising { ATTACH_TIMEOUT } else { RESUME_PATIENCE };
-        self.timers.set(Timer::Resume, self.now + patience);
+        self.await_standby(patience);
         self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });
         self.feed(peer, true);
     }
@@ -162,7 +180,7 @@ impl Tree {
 
     /// The edge to a new parent stands; the old one, if it feeds or may yet be heard again, keeps
     /// its link for a while.
-    pub(crate) fn take_parent(&mut self, contact: Contact, mut down: Down, round_trip: u16, was_standby: bool) {
+    pub(crate) fn take_parent(&mut self, contact: Contact, mut down: Down, round_trip: u16, fed: bool) {
         for timer in [Timer::Retry, Timer::Fetch, Timer::Patience, Timer::Resume, Timer::Grace, Timer::RootLost] {
             self.timers.clear(timer);
         }
@@ -186,7 +204,7 @@ impl Tree {
         self.timers.set(Timer::Stale, self.now + self.config.counter_limit);
         // Three may feed at once, not four.
         self.drop_former();
-        if !was_standby {
+        if !fed {
             self.feed(to, true);
         }
         self.changed.fed = true;

@@ -148,7 +148,8 @@ pub enum Output {
     Publish(NodeRecord),
     /// Whether media flows over this link, both ways: tree edges, and links that are about to be
     /// tree edges. Told at both ends; whoever turns it on says what it has and sends on from what
-    /// the other has. To a standby it is told at the moment when the parent is lost.
+    /// the other has. To a standby it is told at the moment when the parent is lost, and to someone who
+    /// was called meanwhile when the link is up: before the other end may have taken us.
     Feed {
         /// The other end.
         peer: NodeId,

@@ -154,6 +154,8 @@ pub(crate) struct Attempt {
     /// it went on growing through the old parent, an equally deep new parent would never be
     /// feasible.
     pub(crate) asked_at: Option<Timestamp>,
+    /// Media may flow from there already: the stream stands still, and a round trip is saved.
+    pub(crate) fed: bool,
     /// We have a good parent and would only be nearer the root.
     pub(crate) voluntary: bool,
     /// How many have sent us on since then.

@@ -18,7 +18,9 @@ const MAX_CALLS: u32 = 24;
 const MAX_BROKEN: u8 = 4;
 /// Calls in one round that may end at someone who is cut off as well, or at nobody. So many in a
 /// row mean a wide outage, where it is better to ask again at the top than to ask everyone.
-const MAX_SETBACKS: u32 = 3;
+const MAX_SETBACKS: u32 = 5;
+/// After so many it is time to ask for others meanwhile.
+const UNLUCKY: u32 = 2;
 /// While others answer, who does not is left alone for so many rounds.
 const SILENT_ROUNDS: u32 = 4;
 /// Rounds after which the pause no longer grows.
@@ -194,7 +196,7 @@ impl Search {
 
     /// Whether so many did not answer that it is time to ask for others.
     pub(crate) fn is_unlucky(&self) -> bool {
-        self.setbacks + 1 >= MAX_SETBACKS
+        self.setbacks >= UNLUCKY
     }
 
     /// A candidate is cut off as well, or does not answer: the others come first from now on.
@@ -283,8 +285,8 @@ mod tests {
     #[test]
     fn who_was_no_help_is_asked_last_until_named_again() {
         let mut search = Search::default();
-        search.recall(Source::Spot, (1..=5).map(|n| spot(n, n.into())));
-        for n in 1..=3 {
+        search.recall(Source::Spot, (1..=7).map(|n| spot(n, n.into())));
+        for n in 1..=5 {
             assert_eq!(search.next(|_| true).unwrap().1.node.0[0], n);
             search.set_back(&NodeId([n; 32]));
         }
@@ -292,7 +294,7 @@ mod tests {
         search.next_round();
         search.recall(Source::Spot, [spot(1, 1)]);
         search.learn([spot(2, 2)]);
-        assert_eq!(order(&mut search), [2, 4, 5, 1, 3], "2 was named");
+        assert_eq!(order(&mut search), [2, 6, 7, 1, 3, 4, 5], "2 was named");
     }
 
     #[test]

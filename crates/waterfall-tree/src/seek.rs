@@ -52,14 +52,14 @@ impl Tree {
             return self.settle_resume();
         }
         // The standby first, and nobody else while it may answer.
-        if self.is_orphan() && self.resume() {
+        if self.is_orphan() && self.resume() && self.waits_for_standby() {
             return;
         }
         if self.search.is_none() {
             self.begin_search();
         }
         if let Some(mut search) = self.search.take() {
-            self.advance(&mut search);
+            while self.advance(&mut search) {}
             self.search = Some(search);
         }
     }
@@ -81,15 +81,16 @@ impl Tree {
         self.end_attempts();
     }
 
-    fn advance(&mut self, search: &mut Search) {
+    /// The next step. True if there may be another at once.
+    fn advance(&mut self, search: &mut Search) -> bool {
         // When a lost root returns, those who lost it should find it first: the others, whose parent
         // is looking, neither fetch nor call it at once.
         let waits = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_none() && !parent.is_useless());
         let patient = waits && search.round() < PATIENT_ROUNDS;
         let root = self.path.first().copied().filter(|_| patient);
-        let busy = self.timers.is_set(Timer::Retry) || self.timers.is_set(Timer::Resume);
+        let busy = self.timers.is_set(Timer::Retry) || self.waits_for_standby();
         if busy || !self.may_call() {
-            return;
+            return false;
         }
         let me = self.me.node;
         // A standby has no place for those that are too many elsewhere, unless that is known.
@@ -102,18 +103,23 @@ impl Tree {
             *node != me && Some(*node) != root && allowed(*node) && reachable && !self.is_shunned(node)
         });
         let bound = bound.is_some();
-        let last_resort = search.is_unlucky() || next.as_ref().is_none_or(|(source, _)| *source >= Source::Path);
+        let first = self.attempts.is_empty();
+        let last_resort =
+            search.is_unlucky() || next.as_ref().is_none_or(|(source, _)| first && *source >= Source::Path);
         if last_resort && !patient && !bound && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
             self.timers.set(Timer::Fetch, self.now + FETCH_TIMEOUT);
             self.output(Output::Fetch);
         }
         if let Some((_, contact)) = next {
             if self.is_standby(contact.node) {
-                return self.ask_standby(Resume::Asked);
+                self.ask_standby(Resume::Asked);
+                return false;
             }
             let patience = self.patience_with(search);
             self.call(contact, patience, false, 0);
-        } else if self.attempts.is_empty() && (self.mark.is_some() || !self.timers.is_set(Timer::Fetch)) {
+            return true;
+        }
+        if self.attempts.is_empty() && (self.mark.is_some() || !self.timers.is_set(Timer::Fetch)) {
             // A newcomer knows nobody until the answer is there; others go on with whom they know.
             let (base, cap) = (self.config.backoff_base, self.config.backoff_cap);
             let pause = match self.path.len() {
@@ -127,6 +133,7 @@ impl Tree {
             let pause = self.jitter(pause);
             self.timers.set(Timer::Retry, self.now + pause);
         }
+        false
     }
 
     /// How long an answer is waited for: the next candidate is worth more than a slow one.
@@ -143,7 +150,7 @@ impl Tree {
             _ if search.round() < FAR_ROUNDS => 3 * first,
             _ => longest,
         };
-        search.growing(3 * first / 5, longest)
+        search.growing(first, longest)
     }
 
     /// Adds what the present or the lost parent told of other places.

@@ -109,6 +109,12 @@ impl Tree {
         self.parent.as_ref().map(|parent| parent.id())
     }
 
+    /// Whether this one is above us, or will be if it takes us: what flows from there feeds us.
+    #[must_use]
+    pub fn is_fed_by(&self, peer: &NodeId) -> bool {
+        [self.parent(), self.standby()].contains(&Some(*peer)) || self.is_attempt(*peer)
+    }
+
     /// The standby, while it stands by or has just been asked to step in.
     #[must_use]
     pub fn standby(&self) -> Option<NodeId> {

@@ -24,6 +24,9 @@ pub enum Role {
     /// A second, warm parent that does not feed.
     #[n(1)]
     Standby,
+    /// As [`Role::Child`], by someone whose stream stands still: it may be taken over the fan-out for a while.
+    #[n(2)]
+    Orphan,
 }
 
 /// Where a candidate was learned (RFC 8445 §4).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use waterfall_tree::{ANOTHER, ANSWER_PATIENCE, Input, MAX_ATTEMPTS, Output, Timestamp, Tree};
+use waterfall_tree::{ANOTHER, ANSWER_PATIENCE, AT_ONCE, Input, MAX_ATTEMPTS, MAX_OVER, Output, Timestamp, Tree};
 use waterfall_wire::{Down, Mark, NodeId, Role, Spot, TreeMessage};
 
 use crate::world::{config, contact, id};
@@ -31,7 +31,7 @@ fn outputs(tree: &mut Tree) -> Vec<Output> {
 /// Whom the tree calls to be its parent.
 fn called(tree: &mut Tree) -> Vec<NodeId> {
     let parent = |output| match output {
-        Output::Call { to, role: Role::Child, .. } => Some(to.node),
+        Output::Call { to, role: Role::Child | Role::Orphan, .. } => Some(to.node),
         _ => None,
     };
     outputs(tree).into_iter().filter_map(parent).collect()
@@ -52,20 +52,22 @@ fn orphan() -> (Tree, Timestamp) {
 }
 
 #[test]
-fn another_is_called_when_nobody_answers_and_the_first_that_takes_us_wins() {
+fn several_are_called_at_once_another_when_nobody_answers_and_the_first_that_takes_us_wins() {
     let (mut tree, now) = orphan();
     let first = called(&mut tree);
-    assert_eq!(first.len(), 1);
+    assert_eq!(first.len(), AT_ONCE);
     tree.handle_timeout(now + ANOTHER / 2);
-    assert_eq!(called(&mut tree), [], "the first has its time to answer");
+    assert_eq!(called(&mut tree), [], "they have their time to answer");
     tree.handle_timeout(now + ANOTHER);
     let second = called(&mut tree);
     assert_eq!(second.len(), 1);
-    assert_ne!(first, second);
+    assert!(!first.contains(&second[0]));
     let later = now + ANOTHER + Duration::from_millis(1);
     tree.handle(later, Input::CallAnswered { peer: second[0] });
     tree.handle_timeout(now + 2 * ANOTHER);
     tree.handle(later, Input::LinkUp { peer: second[0] });
+    let asked = outputs(&mut tree);
+    assert!(asked.contains(&Output::Feed { peer: second[0], on: true }), "not a round trip later");
     let message = TreeMessage::Attached(Down {
         path: vec![id(0), second[0]],
         mark: Mark { counter: 101, depth: 1 },
@@ -73,26 +75,29 @@ fn another_is_called_when_nobody_answers_and_the_first_that_takes_us_wins() {
     });
     tree.handle(later, Input::Received { from: second[0], message });
     let outputs = outputs(&mut tree);
-    assert!(outputs.contains(&Output::Hangup { peer: first[0] }), "the other is not needed any more");
+    for peer in first {
+        assert!(outputs.contains(&Output::Hangup { peer }), "the others are not needed any more");
+    }
     assert_eq!(tree.parent(), Some(second[0]));
 }
 
 #[test]
 fn no_more_than_a_few_are_called_at_once() {
     let (mut tree, mut now) = orphan();
-    let mut under_way: Vec<NodeId> = Vec::new();
+    let (mut under_way, mut most): (Vec<NodeId>, usize) = (Vec::new(), 0);
     for _ in 0..1_000 {
         for output in outputs(&mut tree) {
             match output {
-                Output::Call { to, role: Role::Child, .. } => under_way.push(to.node),
+                Output::Call { to, role: Role::Child | Role::Orphan, .. } => under_way.push(to.node),
                 Output::Hangup { peer } => under_way.retain(|node| *node != peer),
                 _ => {}
             }
         }
-        assert!(under_way.len() <= MAX_ATTEMPTS);
+        most = most.max(under_way.len());
         now = now + Duration::from_millis(10);
         tree.handle_timeout(now);
     }
+    assert_eq!(most, MAX_ATTEMPTS);
 }
 
 #[test]
@@ -184,4 +189,63 @@ fn nobody_moves_nearer_the_root_to_see_the_stream_much_later() {
         tree.handle(now, Input::Received { from: id(0), message });
         assert_eq!(tree.parent(), Some(id(if moves { 0 } else { 3 })));
     }
+}
+
+/// Below node 1, with node 2 as its standby, which answers within no time.
+fn with_standby() -> Tree {
+    let (mut tree, now) = (Tree::participant(config(), contact(9), 1, Timestamp::ZERO), Timestamp::ZERO);
+    tree.handle(now, Input::Candidates(vec![spot(1)]));
+    tree.handle(now, Input::LinkUp { peer: id(1) });
+    let told = Down { stand: vec![spot(2)], ..down(&[0, 1], (4..=7).map(spot).collect()) };
+    tree.handle(now, Input::Received { from: id(1), message: TreeMessage::Attached(told) });
+    let now = now + Duration::from_secs(2);
+    tree.handle_timeout(now);
+    tree.handle(now, Input::LinkUp { peer: id(2) });
+    let told = Down { path: vec![id(0), id(2)], beside: Vec::new(), ..down(&[0, 1], vec![]) };
+    tree.handle(now, Input::Received { from: id(2), message: TreeMessage::Attached(told) });
+    assert_eq!(tree.standby(), Some(id(2)));
+    outputs(&mut tree);
+    tree
+}
+
+#[test]
+fn others_are_called_when_the_standby_is_overdue_and_not_needed_when_it_answers() {
+    let (mut tree, lost) = (with_standby(), Timestamp::ZERO + Duration::from_secs(20));
+    tree.handle(lost, Input::Silent { peer: id(1) });
+    tree.handle_timeout(lost + Duration::from_millis(10));
+    assert_eq!(called(&mut tree), [], "the standby has its time");
+    tree.handle_timeout(lost + Duration::from_millis(50));
+    let calls = called(&mut tree);
+    assert_eq!(calls.len(), AT_ONCE);
+    let told = Down { path: vec![id(0), id(2)], ..down(&[0, 2], vec![]) };
+    let message = TreeMessage::Attached(Down { mark: Mark { counter: 101, depth: 1 }, ..told });
+    tree.handle(lost + Duration::from_millis(60), Input::Received { from: id(2), message });
+    assert_eq!(tree.parent(), Some(id(2)));
+    let after = outputs(&mut tree);
+    assert!(calls.into_iter().all(|peer| after.contains(&Output::Hangup { peer })));
+}
+
+#[test]
+fn an_orphan_is_taken_over_the_fan_out_and_its_counter_asked_for_at_once() {
+    let now = Timestamp::ZERO;
+    let mut tree = Tree::participant(config().fan_out(1), contact(9), 1, now);
+    tree.handle(now, Input::Candidates(vec![spot(1)]));
+    tree.handle(now, Input::LinkUp { peer: id(1) });
+    tree.handle(now, Input::Received { from: id(1), message: TreeMessage::Attached(down(&[0, 1], Vec::new())) });
+    outputs(&mut tree);
+    let mut call = |node, role, counter| {
+        let advertised = Some(Mark { counter, depth: 1 });
+        tree.handle(now, Input::Called { from: id(node), role, advertised });
+        let said = outputs(&mut tree);
+        let taken = said.iter().any(|output| matches!(output, Output::Accept { .. }));
+        let count = Output::Send { to: id(1), message: TreeMessage::Count(counter) };
+        (taken, said.contains(&count))
+    };
+    assert_eq!(call(20, Role::Child, 99), (true, false), "any parent's counter will do");
+    assert_eq!(call(21, Role::Child, 100), (false, false), "there is one place");
+    assert_eq!(call(22, Role::Orphan, 100), (true, true));
+    for node in 1..usize::from(MAX_OVER) {
+        assert!(call(22 + node, Role::Orphan, 99).0);
+    }
+    assert!(!call(40, Role::Orphan, 99).0, "nobody takes more than it can carry");
 }

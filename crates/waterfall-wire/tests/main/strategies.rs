@@ -25,7 +25,7 @@ pub(crate) fn node() -> impl Strategy<Value = NodeId> {
 }
 
 fn role() -> impl Strategy<Value = Role> {
-    prop_oneof![Just(Role::Child), Just(Role::Standby)]
+    prop_oneof![Just(Role::Child), Just(Role::Standby), Just(Role::Orphan)]
 }
 
 fn refusal() -> impl Strategy<Value = Refusal> {

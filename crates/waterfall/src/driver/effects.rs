@@ -1,6 +1,7 @@
 //! What the tree wants, done.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::future::abortable;
 use tokio::sync::Notify;
@@ -13,6 +14,9 @@ use crate::event::Event;
 
 /// Participants that an entry record names.
 const ENTRIES: usize = 5;
+
+/// What the other end has is old if the request that it was said with is granted later than this.
+const EARLY: Duration = Duration::from_secs(3);
 
 impl Driver {
     /// Does all that the tree wants, until it waits for time or input.
@@ -124,11 +128,12 @@ impl Driver {
     /// begins to send when it has heard the other. An orphan's RESUME so goes out together with the
     /// message that makes its standby its parent.
     fn feed(&mut self, peer: &NodeId, on: bool) {
-        // An orphan that asked us to step in is no child yet: only these two ever feed us.
-        let feeds_us = on && [self.tree.parent(), self.tree.standby()].contains(&Some(*peer));
+        // An orphan that asked us to step in is no child yet: only those above ever feed us.
+        let feeds_us = on && self.tree.is_fed_by(peer);
         let Some(link) = self.links.get_mut(peer) else { return };
         link.feeding = on;
         link.resumed = false;
+        let early = link.early.take().filter(|(said, _)| on && said.elapsed() < EARLY);
         let id = link.id;
         self.shared.engine.set_feeder(id, feeds_us);
         self.shared.engine.set_edge(id, on);
@@ -141,6 +146,9 @@ impl Driver {
         if let Some(event) = &self.last_event {
             self.send(peer, &LinkMessage::Event(event.clone()));
         }
+        if let Some((_, have)) = early {
+            self.resume(*peer, &have);
+        }
         let (engine, group, peer) = (self.shared.engine.clone(), self.registration.group, *peer);
         self.tasks.push(Box::pin(async move { Done::Have { peer, link: id, have: engine.have(group).await } }));
     }
@@ -152,7 +160,12 @@ impl Driver {
 
     pub(super) fn resume(&mut self, peer: NodeId, have: &[Have]) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        if !link.feeding || link.resumed {
+        if !link.feeding {
+            // Said along with a request that has yet to be granted.
+            link.early = Some((Instant::now(), have.to_vec()));
+            return;
+        }
+        if link.resumed {
             return;
         }
         link.resumed = true;

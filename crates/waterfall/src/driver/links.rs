@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use waterfall_media::engine::{LinkStats, Stats};
 use waterfall_media::forward::LinkId;
-use waterfall_wire::{LinkMessage, NodeId};
+use waterfall_wire::{Have, LinkMessage, NodeId};
 
 use crate::member::Member;
 use crate::status::{LinkRole, LinkStatus};
@@ -40,6 +40,8 @@ pub(crate) struct Link {
     pub(crate) feeding: bool,
     /// The other end has said what it has, so sending has begun.
     pub(crate) resumed: bool,
+    /// What the other end said it has, and when, before media might flow here.
+    pub(crate) early: Option<(Instant, Vec<Have>)>,
     /// When it was last told to be too slow.
     pub(crate) congested: Option<Instant>,
 }
@@ -71,8 +73,10 @@ impl Links {
     /// Puts a link in the place of any other to the same peer, whose id is returned.
     pub(crate) fn insert(&mut self, peer: NodeId, id: LinkId, called_by_us: bool, proof: Proof) -> Option<LinkId> {
         let old = self.remove(&peer);
-        self.by_peer
-            .insert(peer, Link { id, up: false, called_by_us, proof, feeding: false, resumed: false, congested: None });
+        self.by_peer.insert(
+            peer,
+            Link { id, up: false, called_by_us, proof, feeding: false, resumed: false, early: None, congested: None },
+        );
         self.peers.insert(id, peer);
         old
     }
