@@ -67,7 +67,7 @@ impl Tree {
     }
 
     /// Whether the stream stands still and nobody above is about to see to that.
-    fn is_cut_off(&self) -> bool {
+    pub(crate) fn is_cut_off(&self) -> bool {
         self.mark.is_some() && !self.is_root && self.parent.as_ref().is_none_or(|parent| parent.is_useless())
     }
 
@@ -116,6 +116,9 @@ impl Tree {
 
     /// A call that leads to nobody, or has taken too long.
     pub(crate) fn attempt_failed(&mut self, peer: NodeId, hang_up: bool) {
+        if self.attempt(peer).is_some_and(|attempt| attempt.answered_at.is_none()) {
+            self.reach.missed(peer);
+        }
         self.end_attempt(peer, hang_up);
         let root = self.root.filter(|root| self.mark.is_none() && *root != peer);
         if let Some(search) = &mut self.search {

@@ -112,6 +112,7 @@ impl Tree {
         if self.is_attempt(peer) {
             self.attempt_failed(peer, false);
         } else if self.is_recruit(peer) {
+            self.recruit_unanswered();
             self.recruit_refused(false, Vec::new());
         } else {
             self.reject();

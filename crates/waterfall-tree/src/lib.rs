@@ -48,6 +48,7 @@ mod placement;
 mod plan;
 mod proximity;
 mod publication;
+mod reach;
 mod recruit;
 mod rng;
 mod root;

@@ -6,6 +6,8 @@
 //! of the root take each other's subtrees. Where nothing of that kind is known, open spots of the
 //! rescue plan and then those above the parent are asked.
 
+use std::time::Duration;
+
 use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
 
 use crate::config::{ATTACH_TIMEOUT, STANDBY_AGAIN, STANDBY_DELAY, STANDBY_RETRY, STANDBY_RETRY_CAP};
@@ -29,6 +31,9 @@ pub(crate) struct Recruiting {
     /// A ward was sent elsewhere to stand by for us; one a round, for it may be no use.
     spared: bool,
     call: Option<Contact>,
+    /// When that began, and how long its link took.
+    called_at: Timestamp,
+    took: Duration,
     /// The link is up and the request sent, at this moment.
     linked: Option<Timestamp>,
     /// How many have answered, so that it is known how good they are.
@@ -51,6 +56,8 @@ impl Recruiting {
 const GOOD_GAP: u16 = 115;
 /// Whoever is to be exchanged for a better one must be worse by this.
 const WORTH_EXCHANGING: u16 = 10;
+/// Round trips that a link takes to come up, where only one is known: two for the offer, and what ICE, DTLS and SCTP take.
+const SETUP_ROUND_TRIPS: u32 = 6;
 /// Remembered of those who were measured and are no better.
 const MAX_PASSED_OVER: usize = 16;
 /// How many are measured in one round before the best of them has to do.
@@ -175,7 +182,7 @@ impl Tree {
         };
         recruiting.tried.push(to.node);
         recruiting.linked = None;
-        recruiting.call = Some(to.clone());
+        (recruiting.call, recruiting.called_at) = (Some(to.clone()), self.now);
         self.recruiting = Some(recruiting);
         let patience = self.config.answer_patience * if self.standby.is_some() { 2 } else { 1 };
         self.timers.set(Timer::RecruitCall, self.now + patience);
@@ -201,6 +208,7 @@ impl Tree {
         if recruiting.linked.replace(self.now).is_some() {
             return self.reject();
         }
+        recruiting.took = self.now.since(recruiting.called_at);
         let Some(to) = recruiting.call.as_ref().map(|to| to.node) else { return };
         self.timers.set(Timer::RecruitCall, self.now + ATTACH_TIMEOUT);
         self.send(to, TreeMessage::Attach { role: Role::Standby, advertised, summary });
@@ -214,6 +222,7 @@ impl Tree {
         };
         let Some(contact) = recruiting.call.take() else { return };
         recruiting.measured += 1;
+        let took = recruiting.took;
         // Others near it, should it not be good enough.
         recruiting.learn(down.stand.iter().map(|spot| spot.contact.clone()));
         let done = recruiting.measured >= MAX_MEASURED;
@@ -224,6 +233,7 @@ impl Tree {
         if useful && self.is_better_standby(&down, round_trip) {
             self.take_standby(contact, down, round_trip);
         } else {
+            self.reach.met(contact, took);
             self.pass_over(from);
             self.send(from, TreeMessage::Detach);
             self.output(Output::Hangup { peer: from });
@@ -260,6 +270,8 @@ impl Tree {
             self.pass_over(old.id());
             self.send(old.id(), TreeMessage::Detach);
             self.output(Output::Hangup { peer: old.id() });
+            let took = SETUP_ROUND_TRIPS * Duration::from_millis(old.round_trip.into());
+            self.reach.met(old.contact, took);
         }
         let (standby, apart) = (contact.node, self.shared(&down.path) == 0);
         self.standby = Some(Box::new(Standby::new(contact, down, round_trip)));
@@ -289,7 +301,16 @@ impl Tree {
     }
 
     pub(crate) fn on_recruit_timeout(&mut self) {
+        self.recruit_unanswered();
         self.recruit_refused(true, Vec::new());
+    }
+
+    /// Nothing came of the call for a standby: whoever it was is dead or out of reach.
+    pub(crate) fn recruit_unanswered(&mut self) {
+        let unanswered = self.recruiting.as_ref().filter(|recruiting| recruiting.linked.is_none());
+        if let Some(to) = unanswered.and_then(|recruiting| recruiting.call.as_ref()).map(|to| to.node) {
+            self.reach.missed(to);
+        }
     }
 
     pub(crate) fn abandon_recruiting(&mut self) {

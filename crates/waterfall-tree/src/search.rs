@@ -41,10 +41,14 @@ pub(crate) enum Source {
     Named,
     /// The rest of a leaving parent's plan, in its order.
     Others,
+    /// Someone who could be reached a while ago, soon.
+    Met,
     /// A spot of the rescue plan, which may be some seconds old. Nearest the root first.
     Spot,
     /// As above, but of someone who has no free place: only a relay is taken, instead of a leaf.
     Crowded,
+    /// Where standbys were to be found: nobody there has lost what we have.
+    Apart,
     /// On the old path to the root, nearest first: most know their subtree's spots.
     Path,
     /// The parent that was lost. It may be that only the link broke.
@@ -99,6 +103,11 @@ pub(crate) struct Search {
 }
 
 impl Search {
+    /// A search by someone whom these did not answer of late.
+    pub(crate) fn without(silent: impl Iterator<Item = NodeId>) -> Self {
+        Self { silent: silent.map(|node| (node, 1)).collect(), ..Self::default() }
+    }
+
     /// Adds what was known before this search. Who was no help stays so.
     pub(crate) fn recall(&mut self, source: Source, spots: impl IntoIterator<Item = Spot>) {
         self.add(source, spots, false);

@@ -12,6 +12,8 @@ use crate::timer::Timer;
 use crate::tree::Phase;
 use crate::{Loss, Output, Tree};
 
+/// Of those whom an orphan calls at once so many were reached before; the others are nearer the root.
+const MAX_MET: usize = 2;
 /// Candidates taken from one answer to `Fetch`.
 const MAX_FETCHED: usize = 64;
 /// Refused as not feasible for so long, by participants with a way to the root: our counter is not
@@ -66,7 +68,7 @@ impl Tree {
 
     pub(crate) fn begin_search(&mut self) {
         self.changed.below = true;
-        let mut search = Search::default();
+        let mut search = Search::without(self.reach.silent().filter(|_| self.is_cut_off()));
         self.fill(&mut search);
         self.search = Some(Box::new(search));
         for attempt in &mut self.attempts {
@@ -167,6 +169,10 @@ impl Tree {
             let standby = self.standby.as_ref().filter(|standby| standby.is_fit());
             let spot = |standby: &Standby| as_spot(standby.contact.clone());
             search.recall(Source::Standby, standby.map(|standby| spot(standby)));
+        }
+        if self.is_cut_off() {
+            search.recall(Source::Met, self.reach.soonest(MAX_MET).map(as_spot));
+            search.recall(Source::Apart, parent.stand.iter().map(|spot| as_spot(spot.contact.clone())));
         }
         search.recall(Source::Spot, outside.iter().cloned());
         let known = |node: &NodeId| outside.iter().find(|spot| spot.contact.node == *node).map(|s| s.contact.clone());

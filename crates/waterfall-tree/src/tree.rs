@@ -11,6 +11,7 @@ use crate::counter::Wanted;
 use crate::neighbour::{Attempt, Child, Former, Parent, Standby, Ward};
 use crate::placement::Ledger;
 use crate::publication::Published;
+use crate::reach::Reach;
 use crate::recruit::Recruiting;
 use crate::rng::Rng;
 use crate::roster::Roster;
@@ -84,6 +85,7 @@ pub struct Tree {
     /// Who was measured and is no better than what there is, or was given up as standby: the
     /// beginnings of the ids.
     pub(crate) passed_over: Vec<u64>,
+    pub(crate) reach: Reach,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) search: Option<Box<Search>>,
     /// Since when calls have been refused as not feasible.
@@ -158,6 +160,7 @@ impl Tree {
             recruiting: None,
             recruit_rounds: 0,
             passed_over: Vec::new(),
+            reach: Reach::default(),
             attempts: Vec::new(),
             search: None,
             infeasible_since: None,

@@ -249,3 +249,26 @@ fn an_orphan_is_taken_over_the_fan_out_and_its_counter_asked_for_at_once() {
     }
     assert!(!call(40, Role::Orphan, 99).0, "nobody takes more than it can carry");
 }
+
+#[test]
+fn who_did_not_answer_when_a_standby_was_looked_for_is_not_called_first() {
+    let (mut tree, mut now) = (Tree::participant(config(), contact(9), 1, Timestamp::ZERO), Timestamp::ZERO);
+    tree.handle(now, Input::Candidates(vec![spot(1)]));
+    tree.handle(now, Input::LinkUp { peer: id(1) });
+    let told = Down { stand: vec![spot(4)], ..down(&[0, 1], (4..=7).map(spot).collect()) };
+    tree.handle(now, Input::Received { from: id(1), message: TreeMessage::Attached(told) });
+    for _ in 0..30 {
+        now = now + Duration::from_millis(100);
+        tree.handle_timeout(now);
+        let wanted =
+            |output: &Output| matches!(output, Output::Call { to, role: Role::Standby, .. } if to.node == id(4));
+        if outputs(&mut tree).iter().any(wanted) {
+            tree.handle(now, Input::CallFailed { peer: id(4) });
+            break;
+        }
+    }
+    tree.handle(now, Input::LinkDown { peer: id(1) });
+    let first = called(&mut tree);
+    assert_eq!(first.len(), AT_ONCE);
+    assert!(!first.contains(&id(4)), "{first:?}");
+}
