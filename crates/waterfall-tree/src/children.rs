@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waterfall_wire::{Mark, NodeId, Refusal, Role, Spot};
 
-use crate::config::{SILENT_CHILD_EVICTION, SILENT_CHILD_LIMIT, WARDS_PER_CHILD};
+use crate::config::{MAX_OVER, SILENT_CHILD_EVICTION, SILENT_CHILD_LIMIT, WARDS_PER_CHILD};
 use crate::counter::is_absurd;
 use crate::feasibility::is_feasible;
 use crate::neighbour::{Child, Departure, Stage, Ward, WardStage};
@@ -131,11 +131,17 @@ impl Tree {
     fn has_room_for(&mut self, node: NodeId) -> bool {
         let places = usize::from(self.places());
         if self.staying() >= places {
-            return self.could_insert() || self.expects(node) || self.just_rose();
+            let within = self.children.len() < places + usize::from(MAX_OVER);
+            return self.could_insert() || (within && (self.expects(node) || self.just_rose()));
         }
         if self.children.len() <= places {
             return true;
         }
+        self.evict_silent()
+    }
+
+    /// Makes room by parting with the child that has been silent longest, if that is long.
+    pub(crate) fn evict_silent(&mut self) -> bool {
         let longest = self.children.iter().filter_map(|(node, child)| Some((child.silent?, *node))).min();
         let evicted = longest.filter(|(since, _)| self.now.since(*since) >= SILENT_CHILD_EVICTION);
         if let Some((_, node)) = evicted {

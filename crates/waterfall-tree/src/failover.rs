@@ -284,12 +284,10 @@ impl Tree {
         }
     }
 
-    /// Whether there is room for an orphan that we stand by for: some over the fan-out, for a
-    /// while. Silent children do not count, for they may be what the orphan has lost; but what is
-    /// still sent to them is bounded, too.
-    pub(crate) fn has_room_for_orphan(&self) -> bool {
+    /// Whether there is room for an orphan: some over the fan-out, for a while. Only who has been silent
+    /// for long makes room for one more: others may be heard again, and all would be fed.
+    pub(crate) fn has_room_for_orphan(&mut self) -> bool {
         let most = usize::from(self.places() + MAX_OVER);
-        let heard = self.children.values().filter(|child| child.silent.is_none()).count();
-        self.places() > 0 && heard < most && self.children.len() < 2 * most
+        self.places() > 0 && (self.children.len() < most || self.evict_silent())
     }
 }

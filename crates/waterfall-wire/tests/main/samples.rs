@@ -306,6 +306,7 @@ fn envelopes() -> Vec<Kind> {
 
 fn calls() -> Vec<Kind> {
     let first = Offer { role: Role::Standby, advertised: None, session: session() };
+    let orphan = Offer { role: Role::Orphan, ..offer() };
     let answer = Answer { session: session() };
     let full = ReplyBody::Refused { reason: Refusal::Full, spots: vec![spot(3)] };
     let routed = Routed { route: RouteId([0x0d; 16]), sealed: vec![0xee; 56] };
@@ -316,6 +317,7 @@ fn calls() -> Vec<Kind> {
                 plain("probe", ask(AskBody::Probe)),
                 plain("offer", ask(AskBody::Offer(offer()))),
                 plain("first offer", ask(AskBody::Offer(first))),
+                plain("offer of an orphan", ask(AskBody::Offer(orphan))),
             ],
         ),
         kind::<Reply>(
