@@ -145,7 +145,7 @@ impl Signal {
     /// This node's name and current addresses.
     #[must_use]
     pub fn contact(&self) -> Contact {
-        Contact { node: self.node_id, addresses: self.addresses.borrow().clone() }
+        Contact { node: self.node_id, addresses: self.addresses.borrow().as_slice().into() }
     }
 
     /// Keeps an own record available: here at once, and on the nodes nearest to its key as soon as

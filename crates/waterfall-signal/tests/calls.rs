@@ -55,11 +55,11 @@ async fn every_failure_has_its_name() {
     assert_eq!(caller.signal.ask(&contact, vec![0; Routed::MAX_LEN + 1]).await, Err(AskError::TooLong));
     assert_eq!(ask(caller.signal.contact()).await, AskError::NoSuchNode);
     let no_key = (0..=255).map(|b| NodeId([b; 32])).find(|n| waterfall_signal::peer_id(n).is_none()).unwrap();
-    assert_eq!(ask(Contact { node: no_key, addresses: vec![] }).await, AskError::NoSuchNode);
+    assert_eq!(ask(Contact { node: no_key, addresses: [].into() }).await, AskError::NoSuchNode);
 
-    let dead = Contact { node: key(999).node_id(), addresses: vec![dead_address()] };
+    let dead = Contact { node: key(999).node_id(), addresses: [dead_address()].into() };
     assert!(matches!(ask(dead).await, AskError::Unreachable(why) if why.contains("refused")));
-    let nowhere = Contact { node: key(999).node_id(), addresses: vec![Address(vec![0xff; 50])] };
+    let nowhere = Contact { node: key(999).node_id(), addresses: [Address(vec![0xff; 50])].into() };
     assert!(matches!(ask(nowhere).await, AskError::Unreachable(_)));
     let impostor = Contact { node: key(999).node_id(), addresses: contact.addresses.clone() };
     assert!(matches!(ask(impostor).await, AskError::Unreachable(_)), "another node answers there");
@@ -93,7 +93,7 @@ async fn old_addresses_are_mended_by_the_dht() {
     let mut nodes = nodes(421, 5, &bootstrap.entrance()).await;
     until("everybody is known", || nodes.iter().all(|n| n.signal.stats().routing_table >= 5)).await;
     let callee = nodes.remove(0);
-    let contact = Contact { node: callee.signal.node_id(), addresses: vec![dead_address()] };
+    let contact = Contact { node: callee.signal.node_id(), addresses: [dead_address()].into() };
     echo(callee.events);
     let stranger = Node::start(config(429).bootstrap(bootstrap.entrance())).await;
     until("the stranger has entered", || stranger.signal.stats().routing_table >= 1).await;

@@ -143,7 +143,7 @@ impl Search {
                     new.setbacks = if fresh || source == Source::LostRoot { 0 } else { old.setbacks };
                     new.silent = if source == Source::LostRoot { 0 } else { new.silent };
                     if new.contact.addresses.is_empty() {
-                        new.contact.addresses.append(&mut old.contact.addresses);
+                        new.contact.addresses = old.contact.addresses.clone();
                     }
                     *old = new;
                 }

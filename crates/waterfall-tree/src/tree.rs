@@ -138,7 +138,7 @@ impl Tree {
 
     fn new(config: Arc<Config>, me: Contact, seed: u64, now: Timestamp) -> Self {
         Self {
-            me: Contact::new(me.node, me.addresses),
+            me: Contact::new(me.node, me.addresses.iter().cloned()),
             rng: Rng::new(seed),
             now,
             joined_at: now,

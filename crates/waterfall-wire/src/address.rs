@@ -1,5 +1,7 @@
 //! Where a node listens.
 
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 
 use crate::{DecodeError, NodeId, Wire};
@@ -32,8 +34,33 @@ pub struct Contact {
     pub node: NodeId,
     /// Where; at most [`MAX_ADDRESSES`] of [`MAX_CONTACT_LEN`] bytes in all, best first. They do
     /// not repeat the node's id (`/p2p/…`).
-    #[n(1)]
-    pub addresses: Vec<Address>,
+    ///
+    /// Shared, since the same contact is told to many and remembered many times.
+    #[cbor(n(1), with = "shared")]
+    pub addresses: Arc<[Address]>,
+}
+
+/// A shared list as an array.
+mod shared {
+    use std::sync::Arc;
+
+    use minicbor::decode::{Decoder, Error as DecodeError};
+    use minicbor::encode::{Encoder, Error as EncodeError, Write};
+
+    use super::Address;
+
+    pub(super) fn encode<C, W: Write>(
+        addresses: &Arc<[Address]>,
+        encoder: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        encoder.array(addresses.len() as u64)?;
+        addresses.iter().try_for_each(|address| encoder.encode_with(address, context).map(drop))
+    }
+
+    pub(super) fn decode<'b, C>(decoder: &mut Decoder<'b>, context: &mut C) -> Result<Arc<[Address]>, DecodeError> {
+        decoder.decode_with::<C, Vec<Address>>(context).map(Arc::from)
+    }
 }
 
 impl Contact {

@@ -53,7 +53,7 @@ async fn strangers_find_each_others_records_through_it() {
     assert_eq!(timeout(Duration::from_secs(60), found).await.unwrap(), header);
 
     let nodes = [writer, reader];
-    let contact = Contact { node: bootstrap.node_id(), addresses: nodes[0].addresses().borrow().clone() };
+    let contact = Contact { node: bootstrap.node_id(), addresses: nodes[0].addresses().borrow().as_slice().into() };
     assert_eq!(nodes[0].ask(&contact, vec![1]).await, Err(AskError::Refused), "it takes no questions");
     bootstrap.close().await;
     let alone = async {

@@ -47,7 +47,7 @@ impl Describe for Address {
 
 impl Describe for Contact {
     fn describe(&self) -> Value {
-        json!({ "node": self.node.describe(), "addresses": self.addresses.describe() })
+        json!({ "node": self.node.describe(), "addresses": self.addresses.to_vec().describe() })
     }
 }
 

@@ -27,7 +27,7 @@ fn largest_contact() -> Contact {
     let addresses: Vec<Address> = [24, 24, 24, 24, 24, 8].map(|len| Address(vec![7; len])).into();
     assert_eq!(addresses.iter().map(|a| a.0.len()).sum::<usize>(), MAX_CONTACT_LEN);
     assert_eq!(addresses.len(), MAX_ADDRESSES);
-    Contact { node: node(1), addresses }
+    Contact { node: node(1), addresses: addresses.into() }
 }
 
 fn largest_spots() -> Vec<Spot> {
@@ -302,7 +302,7 @@ fn contacts_keep_their_limits_wherever_they_are() {
         (vec![Address(vec![])], "an address is empty or too long"),
     ];
     for (addresses, expected) in contacts {
-        let contact = Contact { addresses, ..contact(1) };
+        let contact = Contact { addresses: addresses.into(), ..contact(1) };
         let spot = Spot { contact: contact.clone(), depth: 1, free: 1, proven: 0 };
         let spots = vec![spot];
         let down = Down { path: vec![], outside: spots.clone(), ..largest_down() };
@@ -324,7 +324,7 @@ fn contacts_keep_their_limits_wherever_they_are() {
 #[test]
 fn a_contact_is_cut_to_its_limits() {
     let sized = |lengths: &[usize]| lengths.iter().map(|len| Address(vec![7; *len])).collect::<Vec<_>>();
-    let kept = |lengths: &[usize]| Contact::new(node(1), sized(lengths)).addresses;
+    let kept = |lengths: &[usize]| Contact::new(node(1), sized(lengths)).addresses.to_vec();
     assert_eq!(kept(&[10; 9]), sized(&[10; MAX_ADDRESSES]));
     assert_eq!(kept(&[0, 129, 60, 60, 9, 8, 1]), sized(&[60, 60, 8]));
     assert_eq!(kept(&[128, 1]), sized(&[128]));
@@ -474,15 +474,15 @@ fn tickets_keep_their_limits() {
     assert_eq!(refused(|t| t.entries = vec![contact(1); 4]), "too many addresses");
     assert_eq!(refused(|t| t.bootstrap[0].0.clear()), "an address is empty or too long");
     assert_eq!(refused(|t| t.bootstrap[0].0 = vec![7; MAX_ADDRESS_LEN + 1]), "an address is empty or too long");
-    assert_eq!(refused(|t| t.entries[0].addresses = vec![address(1); 7]), "too many addresses");
+    assert_eq!(refused(|t| t.entries[0].addresses = vec![address(1); 7].into()), "too many addresses");
 }
 
 #[test]
 fn a_new_ticket_is_within_its_limits() {
     let long = vec![Address(vec![7; MAX_ADDRESS_LEN + 1]), address(1), address(2), address(3), address(4), address(5)];
-    let entries = vec![Contact { addresses: vec![address(1); 9], ..contact(1) }; 5];
+    let entries = vec![Contact { addresses: vec![address(1); 9].into(), ..contact(1) }; 5];
     let cut = Ticket::new(ticket().room, [7; 32], ticket().access, long, entries);
     assert_eq!(cut.bootstrap, [address(1), address(2), address(3), address(4)]);
-    assert_eq!(cut.entries, vec![Contact { addresses: vec![address(1); MAX_ADDRESSES], ..contact(1) }; 3]);
+    assert_eq!(cut.entries, vec![Contact { addresses: vec![address(1); MAX_ADDRESSES].into(), ..contact(1) }; 3]);
     assert_fits(&cut);
 }

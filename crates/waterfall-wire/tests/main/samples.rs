@@ -76,7 +76,7 @@ pub(crate) fn address(n: u8) -> Address {
 }
 
 pub(crate) fn contact(n: u8) -> Contact {
-    Contact { node: node(n), addresses: vec![address(n)] }
+    Contact { node: node(n), addresses: [address(n)].into() }
 }
 
 pub(crate) fn spot(n: u8) -> Spot {

@@ -233,7 +233,7 @@ impl Driver {
                 Ok(()) = addresses.changed() => {
                     let now = self.now();
                     let contact = self.shared.contact();
-                    self.tree.handle(now, Input::Addresses(contact.addresses));
+                    self.tree.handle(now, Input::Addresses(contact.addresses.to_vec()));
                     self.update_entry();
                 }
                 _ = tick.tick() => self.tick(),
