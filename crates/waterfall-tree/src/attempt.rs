@@ -202,7 +202,7 @@ impl Tree {
             // The others are not needed any more.
             self.end_attempts();
             if attempt.voluntary {
-                self.note_rise();
+                self.note_rise(from);
             }
             let round_trip = attempt.round_trip(self.now);
             self.take_parent(attempt.to, down, round_trip, attempt.fed);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use waterfall_wire::{Climber, NodeId, Spot, TreeMessage};
+use waterfall_wire::{Climber, Mark, NodeId, Spot, TreeMessage};
 
 use crate::config::{BALANCE_INTERVAL, MOVE_PAUSE, PROOF};
 use crate::neighbour::{Child, Resume};
@@ -35,6 +35,9 @@ const MOST_SENT_BLINDLY: u16 = 1;
 const MAX_HOPS: u8 = 8;
 /// How long a place is kept for someone who was asked to come.
 const EXPECTED_FOR: Duration = Duration::from_secs(6);
+/// Who was asked to take another's place and is gone within this has done so: a call and the time in
+/// which both parents feed.
+const RISES_WITHIN: Duration = Duration::from_secs(10);
 
 /// A promotion under way.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +147,7 @@ impl Tree {
         let weakest = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
         let Some((sinks, weak)) = weakest else { return false };
         let (sinks, flat) = (*sinks, weak.summary.height <= MOST_SENT_BLINDLY);
+        let (height, sinks_to) = (self.extent().1, weak.summary.height.saturating_add(2));
         let (weak, size) = (u32::from(weak.summary.strength), weak.summary.size);
         let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
         let worthwhile = |via: &NodeId, climber: &Climber| {
@@ -151,7 +155,8 @@ impl Tree {
             // Everyone below who sinks comes to be a level deeper: no more than rise.
             let sinking = if *via == sinks { size.saturating_sub(climber.size) } else { size };
             let better = strong > weak && 100 * strong >= MARGIN * weak;
-            let near = flat || *via == sinks;
+            // Nor does the tree below come to be taller.
+            let near = *via == sinks || (flat && sinks_to <= height);
             better && near && climber.size >= sinking && !self.children.contains(&climber.contact.node)
         };
         let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));
@@ -161,7 +166,8 @@ impl Tree {
         let node = climber.contact.node;
         let until = self.now + EXPECTED_FOR;
         self.insertion = Some(Box::new(Insertion { climber: node, sinks, until }));
-        let to = Spot { free: 1, ..self.own_spot() };
+        // There is no room, which tells it, and those on the way to it, that it takes another's place.
+        let to = Spot { free: 0, ..self.own_spot() };
         self.send(via, TreeMessage::Rise { node: Some(node), to });
         true
     }
@@ -175,20 +181,30 @@ impl Tree {
     /// Whether we have just come nearer the root: the one whose place we took comes below us, and
     /// is taken even where there is no room. Who goes instead finds room where we were before.
     pub(crate) fn just_rose(&self) -> bool {
-        let recently = self.rose.as_ref().is_some_and(|rose| self.now.since(rose.at) < EXPECTED_FOR);
-        recently && self.places() > 0 && self.children.len() <= usize::from(self.places())
+        self.rose_lately() && self.places() > 0 && self.children.len() <= usize::from(self.places())
     }
 
-    /// We are about to have a place nearer the root because we were asked to.
-    pub(crate) fn note_rise(&mut self) {
-        let left = self.parent.as_ref().map(|parent| Spot { free: 1, ..parent.as_spot() });
+    fn rose_lately(&self) -> bool {
+        self.rose.as_ref().is_some_and(|rose| self.now.since(rose.at) < EXPECTED_FOR)
+    }
+
+    /// Whether a caller had a place that is at most so many levels below ours.
+    pub(crate) fn comes_from(&self, advertised: Option<Mark>, below: u16) -> bool {
+        advertised.is_some_and(|mark| mark.depth <= self.own_depth().saturating_add(below))
+    }
+
+    /// We are about to have a place nearer the root; if it is another's, whom we are to take below us,
+    /// that is remembered.
+    pub(crate) fn note_rise(&mut self, to: NodeId) {
+        let promoted = self.climbing.take() == Some(to);
+        let left = self.parent.as_ref().filter(|_| promoted).map(|parent| Spot { free: 1, ..parent.as_spot() });
         self.rose = left.map(|left| Box::new(Rose { at: self.now, left }));
     }
 
     /// The one whose place we took has come, and there is one child too many: the place that we
     /// left is open to the least of the others.
     fn make_way(&mut self, newcomer: NodeId) {
-        if !self.just_rose() || self.staying() <= usize::from(self.places()) {
+        if !self.rose_lately() || self.staying() <= usize::from(self.places()) {
             return;
         }
         let Some(rose) = self.rose.take() else { return };
@@ -199,6 +215,14 @@ impl Tree {
         let least = others.min_by_key(|(node, child)| (child.summary.size, **node == newcomer, **node));
         if let Some(node) = least.map(|(node, _)| *node) {
             self.ask_to_move(node, Some(rose.left));
+        }
+    }
+
+    /// A child is gone. If it was to take another's place, whoever makes way for that one comes here, and
+    /// knows of it; until then others do not hear of it, or it would be gone.
+    pub(crate) fn keep_place(&mut self, child: &Child) {
+        if child.rises.is_some_and(|at| self.now.since(at) < RISES_WITHIN) {
+            self.timers.set(Timer::Kept, self.now + EXPECTED_FOR);
         }
     }
 
@@ -233,9 +257,11 @@ impl Tree {
         };
         // It may have moved on meanwhile.
         let via = self.attached().find(|(id, child)| child.is_settled() && leads(id, child)).map(|(id, _)| *id);
-        if let Some(child) = via {
-            self.send(child, TreeMessage::Rise { node: Some(node), to });
+        let Some(via) = via else { return };
+        if let Some(child) = self.children.get_mut(&via).filter(|_| via == node && to.free == 0) {
+            child.rises = Some(self.now);
         }
+        self.send(via, TreeMessage::Rise { node: Some(node), to });
     }
 
     /// A loss may have brought us, and all below us, further from the root than need be.
@@ -279,6 +305,7 @@ impl Tree {
         if !self.may_rise(&to) {
             return;
         }
+        self.climbing = (to.free == 0).then_some(node);
         if self.is_standby(node) && self.can_resume() {
             self.ask_standby(Resume::Rising);
         } else if !self.is_neighbour(node) {

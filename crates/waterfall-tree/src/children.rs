@@ -46,7 +46,8 @@ impl Tree {
     /// Places that are open to anyone. Those that leaving or silent children still hold are kept
     /// for their orphans, who know of them.
     pub(crate) fn free(&self) -> u8 {
-        let taken = u8::try_from(self.children.len()).unwrap_or(u8::MAX);
+        let kept = usize::from(self.timers.is_set(Timer::Kept));
+        let taken = u8::try_from(self.children.len() + kept).unwrap_or(u8::MAX);
         if self.is_serving() { self.places().saturating_sub(taken) } else { 0 }
     }
 
@@ -58,8 +59,8 @@ impl Tree {
 
     pub(crate) fn on_called(&mut self, from: NodeId, role: Role, advertised: Option<Mark>) {
         let objection = self.objection(from, advertised).or_else(|| match role {
-            Role::Child => self.no_place(from, false),
-            Role::Orphan => self.no_place(from, true),
+            Role::Child => self.no_place(from, advertised, false),
+            Role::Orphan => self.no_place(from, advertised, true),
             Role::Standby => self.no_ward_place(from),
         });
         if let Some(reason) = objection {
@@ -74,6 +75,7 @@ impl Tree {
                 let wants = advertised.filter(|own| !self.mark.is_some_and(|mark| is_feasible(mark, Some(*own))));
                 let wants = wants.map(|own| own.counter);
                 self.children.insert(from, Child { wants, ..Child::new(self.calls, self.now) });
+                self.timers.clear(Timer::Kept);
                 self.changed.below = true;
                 if let Some(above) = wants {
                     self.ask_counter(above);
@@ -100,7 +102,7 @@ impl Tree {
     }
 
     /// Why there is no place for this child, if there is none.
-    fn no_place(&mut self, from: NodeId, orphan: bool) -> Option<Refusal> {
+    fn no_place(&mut self, from: NodeId, advertised: Option<Mark>, orphan: bool) -> Option<Refusal> {
         match self.children.get(&from) {
             // It has lost its link to us, which we have only just begun to notice.
             Some(child) if child.silent.is_some() => self.remove_child(from, true),
@@ -112,7 +114,7 @@ impl Tree {
             _ => {}
         }
         let deep = self.own_depth() > MAX_SERVING_DEPTH;
-        let room = self.has_room_for(from) || (orphan && self.has_room_for_orphan());
+        let room = self.has_room_for(from, advertised) || (orphan && self.has_room_for_orphan());
         (deep || !room).then_some(Refusal::Full)
     }
 
@@ -128,11 +130,16 @@ impl Tree {
 
     /// Whether one more fits: below `fan_out`, not counting children that are about to go, and
     /// never more than one over it. A child long silent makes room.
-    fn has_room_for(&mut self, node: NodeId) -> bool {
+    fn has_room_for(&mut self, node: NodeId, advertised: Option<Mark>) -> bool {
         let places = usize::from(self.places());
         if self.staying() >= places {
             let within = self.children.len() < places + usize::from(MAX_OVER);
-            return self.could_insert() || (within && (self.expects(node) || self.just_rose()));
+            let rose = self.just_rose() && self.comes_from(advertised, 0);
+            return self.could_insert() || (within && (self.expects(node) || rose));
+        }
+        // Who is to come was below the one who left; we may have gone down by one ourselves.
+        if self.timers.is_set(Timer::Kept) && self.staying() + 1 == places && !self.comes_from(advertised, 2) {
+            return false;
         }
         if self.children.len() <= places {
             return true;
@@ -262,6 +269,7 @@ impl Tree {
             self.timers.clear(timer);
         }
         self.changed.below = true;
+        self.keep_place(&child);
         if child.fed {
             self.feed(node, false);
         }

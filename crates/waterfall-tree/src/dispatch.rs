@@ -31,7 +31,7 @@ impl Tree {
             Timer::Lease(node) => self.on_lease_over(node),
             Timer::Silence(node) => self.on_long_silence(node),
             Timer::MoveOn(node) => self.on_move_over(node),
-            Timer::Settled | Timer::Proof => self.changed.below = true,
+            Timer::Settled | Timer::Proof | Timer::Kept => self.changed.below = true,
             Timer::Summary => self.changed.below |= self.waiting.below,
             Timer::Plans => self.changed.plan |= self.waiting.plan,
             Timer::Resume => self.on_resume_over(),

@@ -141,7 +141,7 @@ impl Tree {
         let standby = self.standby.take().expect("looked at just now");
         self.timers.clear(Timer::Resume);
         if standby.resume == Resume::Rising {
-            self.note_rise();
+            self.note_rise(from);
         }
         self.take_parent(standby.contact, down, standby.round_trip, true);
     }

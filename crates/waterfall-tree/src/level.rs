@@ -35,7 +35,7 @@ impl Tree {
             let worthwhile = |spot: &&Spot| spot.free > 0 && deepest > spot.depth.saturating_add(gain);
             // Promised or not: who was asked may have moved too short a while ago.
             any |= spots.iter().any(|spot| worthwhile(&spot));
-            let spots = self.ledger.weighed(self.now, spots);
+            let spots = self.ledger.weighed(spots);
             let mut places: Vec<Spot> = spots.iter().filter(worthwhile).cloned().collect();
             // More than the nearest few that are listed: as many as there are find them on the way down.
             let listed = |to: &Spot| {
@@ -53,9 +53,7 @@ impl Tree {
             });
             places.extend(beyond.filter(|to| worthwhile(&to)));
             for to in places {
-                for _ in 0..to.free {
-                    self.ledger.promise(self.now, to.contact.node);
-                }
+                self.ledger.promise_moves(self.now, to.contact.node, to.free);
                 self.send(node, TreeMessage::Rise { node: None, to });
                 any = true;
             }
@@ -81,13 +79,16 @@ impl Tree {
         if tall.is_empty() {
             return self.rise(to);
         }
-        // Others first each time: who cannot reach the place must not keep it from them.
+        // The deepest first. Among equals others each time: who cannot reach the place must not keep it from them.
+        let turn = turn % tall.len();
+        tall.rotate_left(turn);
+        tall.sort_by_key(|node| std::cmp::Reverse(self.children.get(node).map(|child| child.summary.height)));
         let (each, more) = (usize::from(to.free.max(1)) / tall.len(), usize::from(to.free.max(1)) % tall.len());
-        for turned in 0..tall.len() {
-            let free = u8::try_from(each + usize::from(turned < more)).unwrap_or(u8::MAX);
+        for (place, node) in tall.into_iter().enumerate() {
+            let free = u8::try_from(each + usize::from(place < more)).unwrap_or(u8::MAX);
             if free > 0 {
                 let to = Spot { free, proven: to.proven.min(free), ..to.clone() };
-                self.send(tall[(turn + turned) % tall.len()], TreeMessage::Rise { node: None, to });
+                self.send(node, TreeMessage::Rise { node: None, to });
             }
         }
     }

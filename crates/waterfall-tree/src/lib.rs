@@ -40,6 +40,7 @@ mod feasibility;
 mod io;
 mod lag;
 mod leave;
+mod ledger;
 mod level;
 mod neighbour;
 mod overfull;

@@ -226,6 +226,8 @@ pub(crate) struct Child {
     pub(crate) departure: Departure,
     /// Media flows to it. Before it is attached only if it was our ward.
     pub(crate) fed: bool,
+    /// When it was asked to take the place of someone nearer the root.
+    pub(crate) rises: Option<Timestamp>,
     /// It, or someone below it, waits for a counter above this.
     pub(crate) wants: Option<u64>,
 }
@@ -245,6 +247,7 @@ impl Child {
             silent: None,
             departure: Departure::No,
             fed: false,
+            rises: None,
             wants: None,
         }
     }

@@ -65,7 +65,7 @@ impl Tree {
         // With much below it, it sinks by two levels at most as long as there is a choice.
         let deepest = self.own_depth().saturating_add(MOST_SUNK);
         let shallow = spots.iter().take_while(|spot| spot.depth <= deepest).count();
-        let bound = asked == 0 && child.summary.height >= TALL && shallow > 0;
+        let bound = asked + 1 < MAX_ASKED && child.summary.height >= TALL && shallow > 0;
         if bound {
             spots.truncate(shallow);
         }

@@ -1,24 +1,11 @@
 //! Where participants are sent: pure policy over lists of spots.
 //!
 //! Nearest the root first, since depth is latency. Among spots of one depth the subtrees take
-//! turns, those first who have shown that they can serve; and a spot that was just handed out counts as taken for [`PROMISE`]: a crowd that calls
-//! a full relay at once is spread over all that is open instead of running at the first spot.
+//! turns, those first who have shown that they can serve.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use waterfall_wire::{MAX_SPOTS, NodeId, Spot};
-
-use crate::Timestamp;
-use crate::plan::beginning;
-
-/// How long a spot that was handed out counts as taken. By then the one sent there has a link and
-/// the next summary (one interval) tells the truth.
-const PROMISE: Duration = Duration::from_millis(1_500);
-/// So many promises standing are a crowd.
-const CROWD: usize = 8;
-/// Promises remembered; beyond it the oldest is forgotten, which costs a detour, no more.
-const MAX_PROMISES: usize = 256;
 
 /// The first [`MAX_SPOTS`] of some spots, each node once: those with room first, nearest the root
 /// first. Among equals the given order stays.
@@ -64,71 +51,6 @@ pub(crate) fn interleave<'a>(lists: &[&'a [Spot]], first: usize) -> Vec<&'a Spot
 pub(crate) fn rotate_equals(spots: &mut [Spot], by: usize) {
     for run in spots.chunk_by_mut(|a, b| a.depth == b.depth) {
         run.rotate_left(by % run.len());
-    }
-}
-
-/// Which spots were handed out a moment ago.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    promises: VecDeque<(u64, Timestamp)>,
-    turn: usize,
-}
-
-impl Ledger {
-    /// Whether many were sent on a moment ago.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.promises.len() > CROWD
-    }
-
-    /// A number that differs from one call to the next.
-    pub(crate) fn next_turn(&mut self) -> usize {
-        self.turn = self.turn.wrapping_add(1);
-        self.turn
-    }
-
-    /// Where to send one more caller, the best first; the first of them is now promised.
-    pub(crate) fn redirect(&mut self, now: Timestamp, subtrees: &[&[Spot]]) -> Vec<Spot> {
-        self.promises.retain(|(_, until)| *until > now);
-        if self.promises.is_empty() {
-            self.promises = VecDeque::new();
-        }
-        let turn = self.next_turn();
-        let spots = self.weighed(now, interleave(subtrees, turn % subtrees.len().max(1)).into_iter().cloned());
-        if let Some(first) = spots.first().filter(|spot| spot.free > 0) {
-            self.promise(now, first.contact.node);
-        }
-        spots
-    }
-
-    /// Counts one place of a spot as taken for a moment.
-    pub(crate) fn promise(&mut self, now: Timestamp, node: NodeId) {
-        if self.promises.len() == MAX_PROMISES {
-            self.promises.pop_front();
-        }
-        self.promises.push_back((beginning(&node), now + PROMISE));
-    }
-
-    /// How many places there were promised a moment ago.
-    pub(crate) fn promised(&self, now: Timestamp, node: &NodeId) -> u32 {
-        let node = beginning(node);
-        let standing = self.promises.iter().filter(|(known, until)| *known == node && *until > now);
-        u32::try_from(standing.count()).unwrap_or(u32::MAX)
-    }
-
-    /// Spots less what is promised of them, nearest the root first. What is promised away may come
-    /// back, so it stays on the list, but last.
-    pub(crate) fn weighed(&self, now: Timestamp, spots: impl IntoIterator<Item = Spot>) -> Vec<Spot> {
-        let less_promised = |mut spot: Spot| {
-            let promised = self.promised(now, &spot.contact.node);
-            spot.free = spot.free.saturating_sub(u8::try_from(promised).unwrap_or(u8::MAX));
-            spot.proven = spot.proven.min(spot.free);
-            spot
-        };
-        let (open, promised): (Vec<_>, Vec<_>) = spots.into_iter().map(less_promised).partition(|spot| spot.free > 0);
-        let mut chosen = nearest(open);
-        let left = MAX_SPOTS - chosen.len();
-        chosen.extend(nearest(promised).into_iter().take(left));
-        chosen
     }
 }
 
@@ -209,33 +131,6 @@ mod tests {
         let list = nearest([spot(1, 3, 1), spot(2, 1, 1), spot(1, 0, 1), spot(3, 1, 1)]);
         assert_eq!(nodes(&list), [2, 3, 1]);
         assert_eq!(nearest((0..50).map(|n| spot(n, 1, 1))).len(), MAX_SPOTS);
-    }
-
-    #[test]
-    fn a_crowd_is_spread_over_all_that_is_open() {
-        let subtrees: Vec<Vec<Spot>> = (1..=4).map(|n| vec![spot(n, 1, 4), spot(n + 10, 2, 4)]).collect();
-        let lists: Vec<&[Spot]> = subtrees.iter().map(Vec::as_slice).collect();
-        let mut ledger = Ledger::default();
-        let mut first = Vec::new();
-        for _ in 0..16 {
-            first.push(ledger.redirect(Timestamp::ZERO, &lists)[0].contact.node.0[0]);
-        }
-        for n in 1..=4 {
-            assert_eq!(first.iter().filter(|m| **m == n).count(), 4);
-        }
-        // All of depth 1 is promised, so the next goes one deeper, until promises lapse.
-        assert_eq!(ledger.redirect(Timestamp::ZERO, &lists)[0].depth, 2);
-        assert_eq!(ledger.redirect(Timestamp::ZERO + PROMISE, &lists)[0].depth, 1);
-    }
-
-    #[test]
-    fn promises_are_bounded() {
-        let subtree: Vec<Spot> = (1..=8).map(|n| spot(n, 1, 64)).collect();
-        let mut ledger = Ledger::default();
-        for _ in 0..10_000 {
-            ledger.redirect(Timestamp::ZERO, &[&subtree]);
-        }
-        assert_eq!(ledger.promises.len(), MAX_PROMISES);
     }
 
     #[test]

@@ -63,9 +63,25 @@ impl Tree {
             return Vec::new();
         }
         let turn = self.rng.below(64);
-        let mut places = self.places_to_stand_by(Some(caller), turn);
-        places.retain(|spot| spot.contact.node != caller && spot.contact.node != self.me.node);
+        let places = if self.is_serving() { self.dealt(Child::wards, Some(caller), turn) } else { Vec::new() };
+        let mut places = self.standby_ledger.weighed(places);
+        places.retain(|spot| spot.contact.node != caller);
+        match places.first().filter(|spot| spot.free > 0).map(|spot| spot.contact.node) {
+            Some(first) => self.standby_ledger.promise(self.now, first),
+            None => places.splice(0..0, self.relays_below(caller)).for_each(drop),
+        }
+        places.truncate(MAX_SPOTS);
         places
+    }
+
+    /// Some children that have others below them, drawn in proportion to how many: one of those may stand by.
+    fn relays_below(&mut self, caller: NodeId) -> Vec<Spot> {
+        let depth = self.own_depth().saturating_add(1);
+        let relays = self.attached().filter(|(node, child)| **node != caller && child.summary.size > 1);
+        let mut relays: Vec<(u32, Spot)> = relays
+            .map(|(node, child)| (child.summary.size, Spot { contact: child.contact(node), depth, free: 1, proven: 0 }))
+            .collect();
+        self.draw(&mut relays, PLAN)
     }
 
     /// Where a child's standby may be: as far from our own fate as we know.

@@ -98,8 +98,12 @@ impl Tree {
         // A standby has no place for those that are too many elsewhere, unless that is known.
         let stays = self.parent.as_ref().filter(|parent| parent.stays).and_then(|parent| parent.leaving.as_ref());
         let meant = |node| stays.is_none_or(|spots| spots.first().is_some_and(|first| first.contact.node == node));
-        let bound = stays.filter(|_| self.is_tall());
-        let allowed = |node| bound.is_none_or(|spots| spots.iter().any(|spot| spot.contact.node == node));
+        // The child that takes our place is still ours while both of us feed it: nobody else is as near.
+        let climbs =
+            |spots: &&Vec<Spot>| spots.first().is_some_and(|first| self.children.contains(&first.contact.node));
+        let bound = stays.filter(|spots| self.is_tall() || climbs(spots));
+        let allowed =
+            |node| bound.is_none_or(|spots| !climbs(&spots) && spots.iter().any(|spot| spot.contact.node == node));
         let next = search.next(|node| {
             let reachable = !self.is_neighbour(*node) || (self.can_resume() && self.is_standby(*node) && meant(*node));
             *node != me && Some(*node) != root && allowed(*node) && reachable && !self.is_shunned(node)

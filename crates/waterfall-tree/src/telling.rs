@@ -71,8 +71,8 @@ impl Tree {
     /// ([`waterfall_wire::MAX_SPOTS`]), from this participant's subtree; empty without a way to
     /// the root.
     #[must_use]
-    pub fn open_spots(&self, now: Timestamp) -> Vec<Spot> {
-        self.ledger.weighed(now.max(self.now), self.spots())
+    pub fn open_spots(&self) -> Vec<Spot> {
+        self.ledger.weighed(self.spots())
     }
 
     /// The answer to a probe: as [`Tree::open_spots`], but the first of them counts as taken for a
@@ -81,11 +81,12 @@ impl Tree {
     #[must_use]
     pub fn probed(&mut self, now: Timestamp) -> Vec<Spot> {
         let now = now.max(self.now);
+        self.ledger.forget(now);
         let mut spots = self.spots();
         let own = spots.iter().position(|spot| spot.contact.node == self.me.node).map(|at| spots.remove(at));
         let others = if own.as_ref().is_some_and(|own| own.free > 0) {
             // Our own places are counted when they are called for.
-            self.ledger.weighed(now, spots)
+            self.ledger.weighed(spots)
         } else {
             let others = self.ledger.redirect(now, &[&spots]);
             self.with_gateways(others, false)
@@ -142,17 +143,7 @@ impl Tree {
             return spots;
         }
         let mut open = self.gateways(None);
-        let mut gateways = Vec::new();
-        while !open.is_empty() && gateways.len() < GATEWAYS {
-            let all: u64 = open.iter().map(|(places, _)| u64::from(*places)).sum();
-            let mut drawn = self.rng.next() % all.max(1);
-            let chosen = open.iter().position(|(places, _)| {
-                let here = drawn < u64::from(*places);
-                drawn = drawn.saturating_sub(u64::from(*places));
-                here
-            });
-            gateways.push(open.swap_remove(chosen.unwrap_or(0)).1);
-        }
+        let mut gateways = self.draw(&mut open, GATEWAYS);
         if let Some(first) = gateways.first().map(|gateway| gateway.contact.node) {
             self.ledger.promise(self.now, first);
         }
@@ -162,6 +153,22 @@ impl Tree {
         gateways.extend(open.into_iter().chain(crowded));
         gateways.truncate(MAX_SPOTS);
         gateways
+    }
+
+    /// So many of some spots, in random order, the heavier more likely first.
+    pub(crate) fn draw(&mut self, from: &mut Vec<(u32, Spot)>, most: usize) -> Vec<Spot> {
+        let mut drawn = Vec::new();
+        while !from.is_empty() && drawn.len() < most {
+            let all: u64 = from.iter().map(|(weight, _)| u64::from(*weight)).sum();
+            let mut left = self.rng.next() % all.max(1);
+            let chosen = from.iter().position(|(weight, _)| {
+                let here = left < u64::from(*weight);
+                left = left.saturating_sub(u64::from(*weight));
+                here
+            });
+            drawn.push(from.swap_remove(chosen.unwrap_or(0)).1);
+        }
+        drawn
     }
 
     /// The children that there is room below, but for one: what that weighs, and a spot that stands for
@@ -177,7 +184,7 @@ impl Tree {
             let listed = child.summary.spots.iter().filter(|spot| spot.free > 0);
             let listed = listed.map(|spot| (spot.contact.node, weight(spot.depth.max(below))));
             let promised = listed.chain([(*node, weight(depth))]).fold(0u32, |sum, (node, weight)| {
-                sum.saturating_add(self.ledger.promised(self.now, &node).saturating_mul(weight))
+                sum.saturating_add(self.ledger.promised(&node).saturating_mul(weight))
             });
             let left = child.summary.open.saturating_sub(promised).max(1);
             let free = u8::try_from(left / weight(depth)).unwrap_or(u8::MAX).clamp(1, MAX_FAN_OUT);

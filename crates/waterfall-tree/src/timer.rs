@@ -55,6 +55,8 @@ pub(crate) enum Timer {
     Regain,
     /// The shape of the tree below is to be looked at.
     Balance,
+    /// A place has been kept for long enough for one who was to come.
+    Kept,
     /// A spot has been held for this caller for long enough.
     Lease(NodeId),
     /// This child has been silent for too long.

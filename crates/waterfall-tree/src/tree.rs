@@ -8,8 +8,8 @@ use waterfall_wire::{Contact, Mark, NodeId, Refusal, Spot, TreeMessage};
 
 use crate::balance::{Insertion, Rose};
 use crate::counter::Wanted;
+use crate::ledger::Ledger;
 use crate::neighbour::{Attempt, Child, Former, Parent, Standby, Ward};
-use crate::placement::Ledger;
 use crate::publication::Published;
 use crate::reach::Reach;
 use crate::recruit::Recruiting;
@@ -94,12 +94,16 @@ pub struct Tree {
     pub(crate) moved_at: Option<Timestamp>,
     /// How we last moved nearer the root because we were asked to.
     pub(crate) rose: Option<Box<Rose>>,
+    /// Whose child we are to be in the place of another.
+    pub(crate) climbing: Option<NodeId>,
     /// Where there may be a place as near the root as the one we lost.
     pub(crate) regained: Option<Box<Spot>>,
     pub(crate) children: Roster<Child>,
     pub(crate) wards: Roster<Ward>,
     pub(crate) calls: u32,
     pub(crate) ledger: Ledger,
+    /// The same of places to stand by.
+    pub(crate) standby_ledger: Ledger,
     pub(crate) insertion: Option<Box<Insertion>>,
     pub(crate) wanted: Option<Wanted>,
     pub(crate) told_all_at: Timestamp,
@@ -167,11 +171,13 @@ impl Tree {
             shunned: None,
             moved_at: None,
             rose: None,
+            climbing: None,
             regained: None,
             children: Roster::default(),
             wards: Roster::default(),
             calls: 0,
             ledger: Ledger::default(),
+            standby_ledger: Ledger::default(),
             insertion: None,
             wanted: None,
             told_all_at: now,
@@ -187,9 +193,15 @@ impl Tree {
         }
     }
 
+    fn advance_to(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.ledger.forget(self.now);
+        self.standby_ledger.forget(self.now);
+    }
+
     /// Takes in something that happened.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
-        self.now = self.now.max(now);
+        self.advance_to(now);
         if self.phase == Phase::Left {
             if let Input::Called { from, .. } = input {
                 self.output(Output::Refuse { from, reason: Refusal::Leaving, spots: Vec::new() });
@@ -223,7 +235,7 @@ impl Tree {
     /// Does what is due. To be called at the moment told by [`Output::Timeout`]; earlier or later
     /// does no harm but delay.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
+        self.advance_to(now);
         // What is set anew while firing waits for the next call.
         let due: Vec<Timer> = std::iter::from_fn(|| self.timers.pop_due(self.now)).collect();
         for timer in due {

@@ -51,7 +51,8 @@ impl Ticket {
     ) -> Self {
         bootstrap.retain(Address::is_acceptable);
         bootstrap.truncate(MAX_BOOTSTRAP);
-        let entries = entries.into_iter().take(MAX_ENTRIES).map(|e| Contact::new(e.node, e.addresses.iter().cloned())).collect();
+        let entries =
+            entries.into_iter().take(MAX_ENTRIES).map(|e| Contact::new(e.node, e.addresses.iter().cloned())).collect();
         Self { version: PROTOCOL_VERSION, room, locator, access, bootstrap, entries }
     }
 }

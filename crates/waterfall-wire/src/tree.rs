@@ -205,7 +205,7 @@ pub enum TreeMessage {
         /// For whom: the child, or someone below it. None: for the deepest below.
         #[n(0)]
         node: Option<NodeId>,
-        /// Where.
+        /// Where. Without a free place: there it takes the place of another, who then calls it.
         #[n(1)]
         to: Spot,
     },

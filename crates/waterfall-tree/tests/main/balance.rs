@@ -31,6 +31,40 @@ fn leaves_sink_and_relays_rise() {
     });
 }
 
+/// The root's only child can serve one, and its child four, who can serve four each.
+fn weak_above_strong(seed: u64) -> World {
+    let mut world = World::new(seed, 1);
+    for fan_out in [1, 4, 4, 4, 4, 4] {
+        world.join(fan_out);
+        world.until("it has a place", 20_000, World::is_connected);
+    }
+    world
+}
+
+#[test]
+fn whoever_makes_way_has_the_place_that_is_left_also_in_a_crowd() {
+    for_seeds(20, |seed| {
+        let mut world = weak_above_strong(seed);
+        let (weak, strong) = (1, 2);
+        assert_eq!((world.depth(weak), world.depth(strong)), (1, 2));
+        let mut before: Vec<(usize, usize)> = Vec::new();
+        while world.status(0).children.len() < 2 {
+            let below = (3..=6).filter(|at| world.parent(*at) == Some(strong));
+            before = below.map(|at| (at, world.depth(at))).collect();
+            world.run(10);
+        }
+        for _ in 0..15 {
+            world.join(0);
+            world.run(400);
+        }
+        world.until("the weak one is below it", 20_000, |world| world.parent(weak) == Some(strong));
+        world.until("all is well", 20_000, |world| world.is_connected() && world.status(strong).children.len() <= 4);
+        // One of them goes to where the strong one was, which is as deep as it was before.
+        let sunk = before.iter().filter(|(at, before)| world.depth(*at) > *before).count();
+        assert_eq!(sunk, 0, "{}", world.picture());
+    });
+}
+
 #[test]
 fn nobody_is_interrupted_by_being_moved() {
     let mut world = upside_down(3);

@@ -108,7 +108,7 @@ fn absurd_summaries_saturate_and_point_at_nobody_above() {
     }
     let status = tree.status();
     assert_eq!((status.size, status.height), (u32::MAX, u16::MAX));
-    let spots = tree.open_spots(at(1));
+    let spots = tree.open_spots();
     assert_eq!(spots.len(), 1);
     assert_eq!((spots[0].contact.node, spots[0].depth), (id(77), 3));
 }
@@ -194,7 +194,7 @@ fn callers_who_never_come_hold_a_spot_for_a_lease_only() {
     let mut tree = relay();
     tree.handle(at(1), Input::Called { from: id(8), role: Role::Child, advertised: None });
     tree.handle(at(1), Input::Called { from: id(9), role: Role::Child, advertised: None });
-    assert!(tree.open_spots(at(1)).is_empty());
+    assert!(tree.open_spots().is_empty());
     let mut said = outputs(&mut tree);
     said.retain(|output| !matches!(output, Output::Send { .. }));
     assert!(matches!(said[..], [Output::Accept { .. }, Output::Refuse { .. }]));
@@ -215,7 +215,7 @@ fn a_flood_of_calls_is_refused_in_bounded_memory() {
         assert_eq!(answered, 1);
         assert!(answers.len() < 20);
     }
-    assert!(tree.open_spots(at(2_000)).is_empty());
+    assert!(tree.open_spots().is_empty());
 }
 
 #[test]
@@ -356,7 +356,7 @@ proptest! {
             let me = id(if is_root { 0 } else { 2 });
             prop_assert!(!status.path.contains(&me));
             prop_assert!(status.parent.is_none() || !status.children.iter().any(|c| Some(c.node) == status.parent));
-            prop_assert!(tree.open_spots(now).len() <= waterfall_wire::MAX_SPOTS);
+            prop_assert!(tree.open_spots().len() <= waterfall_wire::MAX_SPOTS);
         }
     }
 }

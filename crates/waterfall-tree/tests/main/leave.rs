@@ -39,7 +39,7 @@ fn a_joiner_that_leaves_takes_back_its_call() {
     assert!(!world.nodes[joiner].alive);
     world.run(7_000);
     assert!(world.status(0).children.is_empty());
-    assert_eq!(world.nodes[0].tree.open_spots(world.time())[0].free, 2);
+    assert_eq!(world.nodes[0].tree.open_spots()[0].free, 2);
 }
 
 #[test]
@@ -81,6 +81,6 @@ fn a_leaving_root_lets_its_children_go() {
     world.run(8_000);
     for at in world.living() {
         assert_eq!(world.status(at).state, State::Orphaned);
-        assert!(world.nodes[at].tree.open_spots(world.time()).is_empty());
+        assert!(world.nodes[at].tree.open_spots().is_empty());
     }
 }

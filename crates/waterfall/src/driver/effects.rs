@@ -181,7 +181,7 @@ impl Driver {
         }
         let children: Vec<NodeId> = self.tree.children().collect();
         let is_child = |node: &NodeId| children.contains(node);
-        for spot in self.tree.open_spots(self.now()) {
+        for spot in self.tree.open_spots() {
             if is_child(&spot.contact.node) {
                 self.relays.insert(spot.contact.node, spot.contact);
             }
