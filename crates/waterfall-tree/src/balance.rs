@@ -146,8 +146,7 @@ impl Tree {
         let weakest = settled().filter(|(node, child)| is_full(node, child));
         let weakest = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
         let Some((sinks, weak)) = weakest else { return false };
-        let (sinks, flat) = (*sinks, weak.summary.height <= MOST_SENT_BLINDLY);
-        let (height, sinks_to) = (self.extent().1, weak.summary.height.saturating_add(2));
+        let (sinks, levels, height) = (*sinks, weak.summary.height, self.extent().1);
         let (weak, size) = (u32::from(weak.summary.strength), weak.summary.size);
         let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
         let worthwhile = |via: &NodeId, climber: &Climber| {
@@ -155,8 +154,10 @@ impl Tree {
             // Everyone below who sinks comes to be a level deeper: no more than rise.
             let sinking = if *via == sinks { size.saturating_sub(climber.size) } else { size };
             let better = strong > weak && 100 * strong >= MARGIN * weak;
-            // Nor does the tree below come to be taller.
-            let near = *via == sinks || (flat && sinks_to <= height);
+            let near = *via == sinks || levels <= MOST_SENT_BLINDLY;
+            // Nor does the tree below come to be taller: so many participants have no more levels.
+            let others = u16::try_from(sinking.saturating_sub(1)).unwrap_or(u16::MAX);
+            let near = near && levels.min(others).saturating_add(2) <= height;
             better && near && climber.size >= sinking && !self.children.contains(&climber.contact.node)
         };
         let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));

@@ -251,7 +251,9 @@ impl Tree {
         if self.places() == 0 {
             return 0;
         }
-        strength(self.proven, self.free(), self.now.since(self.joined_at))
+        // Not what is free just now: whoever has places because others moved on would be the strongest for a moment.
+        let claims = self.places().saturating_sub(self.proven);
+        strength(self.proven, claims, self.now.since(self.joined_at))
     }
 
     /// The strongest below us, for those above us to take nearer the root.

@@ -48,7 +48,11 @@ fn whoever_makes_way_has_the_place_that_is_left_also_in_a_crowd() {
         let (weak, strong) = (1, 2);
         assert_eq!((world.depth(weak), world.depth(strong)), (1, 2));
         let mut before: Vec<(usize, usize)> = Vec::new();
-        while world.status(0).children.len() < 2 {
+        for ticks in 0.. {
+            assert!(ticks < 12_000, "no promotion");
+            if world.status(0).children.len() == 2 {
+                break;
+            }
             let below = (3..=6).filter(|at| world.parent(*at) == Some(strong));
             before = below.map(|at| (at, world.depth(at))).collect();
             world.run(10);
