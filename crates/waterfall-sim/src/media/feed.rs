@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::timeline::{Piece, Timeline};
-use super::{HOP, PACE};
+use super::{BURST, HOP, NO_JUMP, PACE};
 
 /// More breaks than that in one forecast are the work of a bug.
 const MOST_PIECES: usize = 256;
@@ -31,6 +31,24 @@ pub(crate) struct Arriving<'a> {
 /// Value, slope, and when that changes.
 type Course = (u64, u8, u64);
 
+/// What a feed has brought of what a participant lacks.
+#[derive(Clone, Copy)]
+struct Offer {
+    /// Where that begins: right where what it has ends, or above a hole.
+    start: u64,
+    /// Where it ends, or will begin if that is less.
+    reach: u64,
+    slope: u8,
+    next: u64,
+}
+
+impl Offer {
+    /// When it has come as far as `value`, if nothing changes.
+    fn reaches(&self, value: u64, at: u64) -> Option<u64> {
+        (self.slope > 0 && self.reach < value).then(|| at + (value - self.reach).div_ceil(self.slope.into()))
+    }
+}
+
 impl Arriving<'_> {
     pub(crate) fn at(&self, at: u64) -> Course {
         let lag = self.delay + HOP;
@@ -46,6 +64,24 @@ impl Arriving<'_> {
         }
         let (value, slope, next) = self.sent_by(sent);
         (value, slope, next.min(self.feed.until).saturating_add(lag))
+    }
+
+    /// For someone who has everything below `have`.
+    fn offer(&self, at: u64, have: u64) -> Offer {
+        let (value, slope, next) = self.at(at);
+        let start = if self.feed.from_value > have + NO_JUMP { self.feed.from_value } else { have };
+        let mut offer = Offer { start, reach: value, slope, next };
+        // The sender cannot pass on what it never got. (Who is still catching up crosses that at the pace, as if it were
+        // there: what is sent is not counted, only how far it is.)
+        for (from, to) in self.sender.holes().take_while(|(_, to)| *to <= value) {
+            if from <= offer.start && offer.start < to {
+                offer.start = to;
+            } else if from > offer.start {
+                (offer.reach, offer.slope) = (from, 0);
+                break;
+            }
+        }
+        offer
     }
 
     /// As [`Self::at`], seen from the sender, the end left aside.
@@ -64,31 +100,70 @@ impl Arriving<'_> {
 }
 
 /// What a participant has from `since` on, when it had `value` then: the first copy of each packet counts.
+///
+/// A feed may begin above what is had, if its sender has nothing older. As long as another goes on below, that fills
+/// the hole, and what is above counts from then on; if none does, what is between is lost.
 pub(crate) fn forecast(since: u64, value: u64, feeds: &[Arriving<'_>]) -> SmallVec<[Piece; 4]> {
     let mut pieces: SmallVec<[Piece; 4]> = SmallVec::new();
     let (mut at, mut have) = (since, value);
     while pieces.len() < MOST_PIECES {
-        let courses: SmallVec<[Course; 4]> = feeds.iter().map(|feed| feed.at(at)).collect();
+        let offers: SmallVec<[Offer; 4]> = feeds.iter().map(|feed| feed.offer(at, have)).collect();
         // Nothing is unlearned: a feed that is behind adds nothing.
-        let best = courses.iter().map(|(value, slope, _)| (*value, *slope)).max().filter(|(value, _)| *value >= have);
-        let (value, slope) = best.unwrap_or((have, 0));
-        let goes_on = pieces.last().is_some_and(|last| last.slope == slope && last.value_at(at) == value);
-        if !goes_on {
-            pieces.push(Piece { at, value, slope });
+        let adds = offers.iter().filter(|offer| offer.start == have && offer.reach >= have);
+        let (reach, rises) = adds.map(|offer| (offer.reach, offer.slope)).max().unwrap_or((have, 0));
+        if let Some(further) = rounded(have, reach).or_else(|| given_up(have, &offers)) {
+            have = further;
+            continue;
         }
-        let overtakes = |(other, rises, _): &Course| {
-            let gains = u64::from(rises.checked_sub(slope).filter(|gain| *gain > 0)?);
-            (*other < value).then(|| at + (value - other).div_ceil(gains))
-        };
-        let changes = courses.iter().map(|(_, _, next)| *next).filter(|next| *next > at);
-        let next = changes.chain(courses.iter().filter_map(overtakes)).min().unwrap_or(u64::MAX);
+        // What came above a hole is there as soon as that is filled.
+        let slope = if reach > have { BURST } else { rises };
+        let goes_on = pieces.last().is_some_and(|last| last.slope == slope && last.value_at(at) == have);
+        if !goes_on {
+            pieces.push(Piece { at, value: have, slope });
+        }
+        let next = turn(at, have, slope, &offers);
         if next == u64::MAX {
             break;
         }
-        have = value + u64::from(slope) * (next - at);
+        have += u64::from(slope) * (next - at);
         at = next;
     }
     pieces
+}
+
+/// Where two feeds meet some microseconds may be missing that are not.
+fn rounded(have: u64, reach: u64) -> Option<u64> {
+    (reach > have && reach <= have + NO_JUMP).then_some(reach)
+}
+
+/// Where it goes on above a hole that nobody is filling.
+fn given_up(have: u64, offers: &[Offer]) -> Option<u64> {
+    let fills =
+        |offer: &Offer| offer.start == have && (offer.reach > have || offer.reach + NO_JUMP > have && offer.slope > 0);
+    let above = offers.iter().filter(|offer| offer.start > have && offer.reach >= offer.start);
+    above.map(|offer| offer.start).min().filter(|_| !offers.iter().any(fills))
+}
+
+/// The next moment at which something may change for someone who has `have` and gets on at `slope`.
+fn turn(at: u64, have: u64, slope: u8, offers: &[Offer]) -> u64 {
+    let turns = |offer: &Offer| {
+        let next = Some(offer.next).filter(|next| *next > at);
+        let other = if offer.start > have {
+            // What is had comes to where it begins; or it begins.
+            let comes = (slope > 0).then(|| at + (offer.start - have).div_ceil(slope.into()));
+            comes.into_iter().chain(offer.reaches(offer.start, at)).min()
+        } else if offer.reach > have {
+            // Caught up with.
+            let gains = slope.checked_sub(offer.slope).filter(|gains| *gains > 0);
+            gains.map(|gains| at + (offer.reach - have).div_ceil(gains.into()))
+        } else {
+            // Overtakes.
+            let gains = offer.slope.checked_sub(slope).filter(|gains| *gains > 0 && offer.reach < have);
+            gains.map(|gains| at + (have - offer.reach).div_ceil(gains.into()))
+        };
+        next.into_iter().chain(other).min()
+    };
+    offers.iter().filter_map(turns).min().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -154,5 +229,66 @@ mod tests {
         let feed = Arriving { feed: live(0, u64::MAX), delay: LAG, sender: &source };
         let got = forecast(100 * MS, 90 * MS, &[feed]);
         assert_eq!(got.last().copied(), Some(Piece { at: 310 * MS, value: 300 * MS, slope: 0 }));
+    }
+
+    fn keeps_from(at: u64, value: u64) -> Timeline {
+        let mut line = Timeline::default();
+        line.replace(at, &[Piece { at, value, slope: 1 }]);
+        line
+    }
+
+    /// A newcomer catches up from second 4 on, and moves to someone who begins with second 6 when it has everything below
+    /// second 5. Its former parent feeds it until `until`.
+    fn moves_to_one_with_less(until: u64) -> SmallVec<[Piece; 4]> {
+        let (source, young) = (Timeline::source(0, 0), keeps_from(7_490 * MS, 6_000 * MS));
+        let old = Feed { from: 7_000 * MS, from_value: 4_000 * MS, until };
+        let new = Feed { from: 7_500 * MS, from_value: 6_000 * MS, until: u64::MAX };
+        let old = Arriving { feed: old, delay: LAG, sender: &source };
+        let new = Arriving { feed: new, delay: LAG, sender: &young };
+        forecast(7_510 * MS, 5_000 * MS, &[old, new])
+    }
+
+    #[test]
+    fn a_hole_is_filled_by_the_former_parent() {
+        let got = moves_to_one_with_less(9_000 * MS);
+        assert_eq!(got[0], Piece { at: 7_510 * MS, value: 5_000 * MS, slope: PACE });
+        // At 8 010 ms the hole is filled, and everything is there that came above it.
+        assert_eq!(got[1], Piece { at: 8_010 * MS, value: 6_000 * MS, slope: BURST });
+        for pair in got.windows(2) {
+            assert_eq!(pair[0].value_at(pair[1].at).abs_diff(pair[1].value) / MS, 0, "nothing is lost: {got:?}");
+        }
+    }
+
+    #[test]
+    fn a_hole_that_is_not_filled_before_the_former_parent_ends_is_lost() {
+        let got = moves_to_one_with_less(7_600 * MS);
+        let at = got.iter().position(|piece| piece.value == 6_000 * MS).expect("it goes on with what is there");
+        assert_eq!(got[at - 1].value_at(got[at].at), 5_200 * MS);
+        assert_eq!((got[at].at, got[at].slope), (7_610 * MS, BURST));
+        let last = got.last().expect("it goes on");
+        assert_eq!(last.slope, 1);
+    }
+
+    #[test]
+    fn without_anyone_who_fills_it_a_hole_is_lost_at_once() {
+        let young = keeps_from(7_490 * MS, 6_000 * MS);
+        let new = Feed { from: 7_500 * MS, from_value: 6_000 * MS, until: u64::MAX };
+        let got = forecast(7_505 * MS, 5_000 * MS, &[Arriving { feed: new, delay: LAG, sender: &young }]);
+        assert_eq!(got[0], Piece { at: 7_505 * MS, value: 5_000 * MS, slope: 0 });
+        assert_eq!((got[1].at, got[1].value), (7_510 * MS, 6_000 * MS));
+    }
+
+    #[test]
+    fn what_the_sender_lost_is_lost_below_unless_another_brings_it() {
+        let mut torn = Timeline::source(0, 0);
+        torn.replace(1_000 * MS, &[Piece { at: 1_000 * MS, value: 1_200 * MS, slope: 1 }]);
+        let sound = Timeline::source(0, 0);
+        let of_torn = Arriving { feed: live(0, u64::MAX), delay: LAG, sender: &torn };
+        let got = forecast(500 * MS, 490 * MS, &[of_torn]);
+        let jump = Piece { at: 1_010 * MS, value: 1_200 * MS, slope: 1 };
+        assert_eq!(got.as_slice(), [Piece { at: 500 * MS, value: 490 * MS, slope: 1 }, jump]);
+        let of_sound = Arriving { feed: live(0, u64::MAX), delay: LAG, sender: &sound };
+        let got = forecast(500 * MS, 490 * MS, &[of_torn, of_sound]);
+        assert!(got.windows(2).all(|pair| pair[0].value_at(pair[1].at) == pair[1].value), "{got:?}");
     }
 }

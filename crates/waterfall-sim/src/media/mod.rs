@@ -23,3 +23,8 @@ pub(crate) const RING: u64 = 10_000_000;
 pub(crate) const PACE: u8 = 2;
 /// What a relay adds on the way, in microseconds; see `docs/benchmarks.md`.
 pub(crate) const HOP: u64 = 400;
+/// What came while a process stood still waits in the socket's buffer, and what came above a hole waits until that is
+/// filled; then it is taken in at so many times the stream's rate.
+pub(crate) const BURST: u8 = 16;
+/// Rounding where two feeds meet may look like a jump of some microseconds; a packet is far more.
+pub(crate) const NO_JUMP: u64 = PACKET / 2;

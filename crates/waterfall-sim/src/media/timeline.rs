@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::RING;
+use super::{NO_JUMP, RING};
 
 /// From `at` on, until the next begins: at `at` everything below `value` has come, and it grows by `slope`
 /// microseconds of media each microsecond (1: live; 2: catching up; 0: nothing comes).
@@ -49,6 +49,14 @@ impl Timeline {
 
     pub(crate) fn value(&self, at: u64) -> u64 {
         self.piece(at).0.map_or(0, |piece| piece.value_at(at))
+    }
+
+    /// What never came, from and to.
+    pub(crate) fn holes(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.0.windows(2).filter_map(|pair| {
+            let had = pair[0].value_at(pair[1].at);
+            (pair[1].value > had + NO_JUMP).then_some((had, pair[1].value))
+        })
     }
 
     /// The oldest that a relay can still send at a moment.

@@ -1,10 +1,8 @@
 //! What a viewer notices: gaps, and what never came.
 
 use super::timeline::{Piece, Timeline};
-use super::{FRAME, PACKET, RING};
+use super::{FRAME, NO_JUMP, PACKET, RING};
 
-/// Rounding where two feeds meet may look like a jump of some microseconds; a packet is far more.
-const NO_JUMP: u64 = PACKET / 2;
 /// What begins within so long after losing an ancestor is put down to that.
 const AFTERMATH: u64 = 5_000_000;
 /// Who has seen nothing for no longer than this when the run ends is just changing places.

@@ -10,9 +10,6 @@ use crate::media::watch::{Backup, Notice};
 use crate::media::{Feed, HOP, KEY_FRAME, PACKET, RING};
 use crate::people::Conduct;
 
-/// What came while a process stood still waits in the socket's buffer and is taken out at so many times the
-/// stream's rate.
-const BURST: u8 = 16;
 /// Longer than that between two packets is a gap; three packets lost in a row, repaired at once, are not.
 const GAP: u64 = 3 * PACKET;
 
@@ -194,13 +191,7 @@ impl World {
         let since = self.now + 1;
         let have = self.nodes[node as usize].line.value(since);
         let arriving = self.arriving(node);
-        let waiting = forecast(since, have, &arriving).first().map_or(0, |piece| piece.value - have);
-        let caught_up = since + waiting.div_ceil(u64::from(BURST) - 1);
-        let burst = Piece { at: since, value: have, slope: BURST };
-        let mut future = forecast(caught_up, burst.value_at(caught_up), &arriving);
-        if waiting > 0 {
-            future.insert(0, burst);
-        }
+        let future = forecast(since, have, &arriving);
         drop(arriving);
         if self.set_future(node, since, &future) {
             self.reflow_below(node, since);
