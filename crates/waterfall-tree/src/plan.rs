@@ -63,15 +63,21 @@ impl Tree {
             return Vec::new();
         }
         let turn = self.rng.below(64);
-        let places = if self.is_serving() { self.dealt(Child::wards, Some(caller), turn) } else { Vec::new() };
-        let mut places = self.standby_ledger.weighed(places);
+        let mut places = if self.is_serving() { self.dealt(Child::wards, Some(caller), turn) } else { Vec::new() };
         places.retain(|spot| spot.contact.node != caller);
-        match places.first().filter(|spot| spot.free > 0).map(|spot| spot.contact.node) {
+        let is_open = |spot: &Spot| u32::from(spot.free) > self.standby_ledger.promised(&spot.contact.node);
+        let (mut open, taken): (Vec<Spot>, Vec<Spot>) = places.into_iter().partition(is_open);
+        match open.first().map(|spot| spot.contact.node) {
             Some(first) => self.standby_ledger.promise(self.now, first),
-            None => places.splice(0..0, self.relays_below(caller)).for_each(drop),
+            None => open = self.relays_below(caller),
         }
-        places.truncate(MAX_SPOTS);
-        places
+        // From the bottom up: the nearest are what everyone asks for.
+        if let Some((_, others)) = open.split_first_mut() {
+            others.reverse();
+        }
+        open.extend(taken.into_iter().rev());
+        open.truncate(MAX_SPOTS);
+        open
     }
 
     /// Some children that have others below them, drawn in proportion to how many: one of those may stand by.
@@ -89,10 +95,17 @@ impl Tree {
         let apart = self.standby.as_ref().filter(|standby| standby.is_fit() && self.shared(&standby.path) == 0);
         let mut places = if self.is_root {
             self.places_to_stand_by(Some(node), turn)
-        } else if let Some(standby) = apart {
-            standby.stand.clone()
         } else {
-            self.parent.as_ref().map(|parent| parent.stand.clone()).unwrap_or_default()
+            // Where all of the standby's have someone, what the parent told serves: places below its standby, or one
+            // further up.
+            let above = self.parent.as_ref().map(|parent| &parent.stand).into_iter().flatten();
+            let mut places: Vec<Spot> = apart.map(|standby| standby.stand.clone()).unwrap_or_default();
+            for spot in above {
+                if !places.iter().any(|known| known.contact.node == spot.contact.node) {
+                    places.push(spot.clone());
+                }
+            }
+            places
         };
         places.retain(|spot| spot.contact.node != node && spot.contact.node != self.me.node);
         rotate_equals(&mut places, turn);
