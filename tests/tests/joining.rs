@@ -79,7 +79,8 @@ async fn the_graph_shows_everyone() {
     let snapshot = within(async {
         loop {
             let snapshot = outsider.snapshot(&room.ticket(), Credentials::Open).await.unwrap();
-            if snapshot.participants.len() == 6 {
+            // They came at once: the room takes a moment to be as low as it can be.
+            if snapshot.participants.len() == 6 && snapshot.height() == 2 {
                 break snapshot;
             }
             // Records follow within seconds; each look asks the DHT anew.
@@ -88,7 +89,6 @@ async fn the_graph_shows_everyone() {
     })
     .await;
     assert_eq!(snapshot.participants[0].id, node.id());
-    assert_eq!(snapshot.height(), 2);
     for viewer in viewers {
         assert!(snapshot.participants.iter().any(|p| p.id == viewer.node.id()));
         viewer.vanish().await;
