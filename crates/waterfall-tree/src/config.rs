@@ -84,7 +84,7 @@ pub const HEDGE: Duration = Duration::from_millis(300);
 /// standby each, and leaves that take none, half of this would do.
 pub const WARDS_PER_CHILD: u8 = 2;
 /// Children over `fan_out` at most, for as long as it takes to move them: orphans whose standby
-/// this is.
+/// this is, or who have neither parent nor standby.
 pub const MAX_OVER: u8 = 2;
 /// How often one participant is asked to move before it is cut.
 pub const MAX_ASKED: u8 = 3;

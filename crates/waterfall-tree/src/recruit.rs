@@ -57,7 +57,7 @@ const GOOD_GAP: u16 = 115;
 /// Whoever is to be exchanged for a better one must be worse by this.
 const WORTH_EXCHANGING: u16 = 10;
 /// Round trips that a link takes to come up, where only one is known: two for the offer, and what ICE, DTLS and SCTP take.
-const SETUP_ROUND_TRIPS: u32 = 6;
+const LINK_ROUND_TRIPS: u32 = 6;
 /// Remembered of those who were measured and are no better.
 const MAX_PASSED_OVER: usize = 16;
 /// How many are measured in one round before the best of them has to do.
@@ -270,7 +270,7 @@ impl Tree {
             self.pass_over(old.id());
             self.send(old.id(), TreeMessage::Detach);
             self.output(Output::Hangup { peer: old.id() });
-            let took = SETUP_ROUND_TRIPS * Duration::from_millis(old.round_trip.into());
+            let took = LINK_ROUND_TRIPS * Duration::from_millis(old.round_trip.into());
             self.reach.met(old.contact, took);
         }
         let (standby, apart) = (contact.node, self.shared(&down.path) == 0);

@@ -68,8 +68,8 @@ pub(crate) fn digests(summary: &Summary) -> (u64, u64) {
 
 impl Tree {
     /// Where a newcomer finds room, nearest the root first. At most 8
-    /// ([`waterfall_wire::MAX_SPOTS`]), from this participant's subtree; empty without a way to
-    /// the root.
+    /// ([`waterfall_wire::MAX_SPOTS`]), from this participant's subtree, as of the last input; empty
+    /// without a way to the root.
     #[must_use]
     pub fn open_spots(&self) -> Vec<Spot> {
         self.ledger.weighed(self.spots())
