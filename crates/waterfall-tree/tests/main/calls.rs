@@ -5,7 +5,7 @@ use std::time::Duration;
 use waterfall_tree::{ANOTHER, ANSWER_PATIENCE, AT_ONCE, Input, MAX_ATTEMPTS, MAX_OVER, Output, Timestamp, Tree};
 use waterfall_wire::{Down, Mark, NodeId, Role, Spot, TreeMessage};
 
-use crate::world::{config, contact, id};
+use crate::world::{config, contact, id, summary};
 
 fn spot(at: usize) -> Spot {
     Spot { contact: contact(at), depth: 3, free: 1, proven: 0 }
@@ -206,6 +206,21 @@ fn with_standby() -> Tree {
     assert_eq!(tree.standby(), Some(id(2)));
     outputs(&mut tree);
     tree
+}
+
+#[test]
+fn children_hear_of_standby_places_further_up_where_the_standby_knows_none() {
+    let mut tree = with_standby();
+    let (child, now) = (id(20), Timestamp::ZERO + Duration::from_secs(2));
+    tree.handle(now, Input::Called { from: child, role: Role::Child, advertised: None });
+    tree.handle(now, Input::LinkUp { peer: child });
+    let message = TreeMessage::Attach { role: Role::Child, advertised: None, summary: summary(1, 0, Vec::new()) };
+    tree.handle(now, Input::Received { from: child, message });
+    let told = outputs(&mut tree).into_iter().find_map(|output| match output {
+        Output::Send { to, message: TreeMessage::Attached(down) } if to == child => Some(down.stand),
+        _ => None,
+    });
+    assert_eq!(told.unwrap(), [spot(2)], "what the parent told");
 }
 
 #[test]

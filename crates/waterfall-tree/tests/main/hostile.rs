@@ -190,6 +190,26 @@ fn wards_are_bounded_and_learn_no_plan() {
 }
 
 #[test]
+fn the_place_of_one_who_rises_is_told_to_nobody_for_a_while_and_kept_for_who_comes_from_near() {
+    let mut tree = relay();
+    child(&mut tree, 4);
+    let rise = TreeMessage::Rise { node: Some(id(3)), to: spot(1, 1, 0) };
+    tree.handle(at(0), Input::Received { from: id(1), message: rise });
+    tree.handle(at(2_000), Input::Received { from: id(3), message: TreeMessage::Detach });
+    assert!(tree.open_spots().iter().all(|spot| spot.contact.node != id(2) || spot.free == 0));
+    outputs(&mut tree);
+    tree.handle(at(2_000), Input::Called { from: id(7), role: Role::Child, advertised: None });
+    assert!(matches!(outputs(&mut tree)[..], [Output::Refuse { reason: Refusal::Full, .. }]));
+    let mut later = relay();
+    child(&mut later, 4);
+    later.handle(at(2_000), Input::Received { from: id(3), message: TreeMessage::Detach });
+    assert_eq!(later.open_spots()[0].free, 1, "who just goes leaves a place for anyone");
+    let near = Some(Mark { counter: 1, depth: 4 });
+    tree.handle(at(2_000), Input::Called { from: id(8), role: Role::Child, advertised: near });
+    assert!(outputs(&mut tree).iter().any(|output| matches!(output, Output::Accept { from, .. } if *from == id(8))));
+}
+
+#[test]
 fn callers_who_never_come_hold_a_spot_for_a_lease_only() {
     let mut tree = relay();
     tree.handle(at(1), Input::Called { from: id(8), role: Role::Child, advertised: None });
