@@ -82,11 +82,11 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) skip_codec: bool,
 
-    /// Simulated seconds after the last join [default: 600, from a million participants on 120].
+    /// Simulated seconds after the last join [default: 600, from a million participants on 300].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) after: Option<u64>,
 
-    /// Seconds in which everyone joins [default: 60, or as many as 5 000 joins a second need].
+    /// Seconds in which everyone joins [default: 60, or as many as 2 500 joins a second need].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) ramp: Option<u64>,
 

@@ -31,6 +31,10 @@ const MARGIN: u32 = 132;
 /// its place, it finds another far down, with all below it: so taller ones sink only below the one
 /// from their own subtree that holds most of it, mostly their own child, whom they do reach.
 const MOST_SENT_BLINDLY: u16 = 1;
+/// Where the tree is as tall everywhere, a weak one with so many levels below it makes way for one of its own
+/// although what stays with it comes to be deeper than all others by a level. Its place is worth far more, and the
+/// deepest are moved within seconds; otherwise whoever came first would stay near the root for good.
+const WORTH_A_LEVEL: u16 = 3;
 /// How often someone who would rise is sent on: as deep as the place may be below the one who names it.
 const MAX_HOPS: u8 = 8;
 /// How long a place is kept for someone who was asked to come.
@@ -155,9 +159,10 @@ impl Tree {
             let sinking = if *via == sinks { size.saturating_sub(climber.size) } else { size };
             let better = strong > weak && 100 * strong >= MARGIN * weak;
             let near = *via == sinks || levels <= MOST_SENT_BLINDLY;
-            // Nor does the tree below come to be taller: so many participants have no more levels.
+            // Nor does the tree below come to be taller for little: so many participants have no more levels.
             let others = u16::try_from(sinking.saturating_sub(1)).unwrap_or(u16::MAX);
-            let near = near && levels.min(others).saturating_add(2) <= height;
+            let taller = u16::from(*via == sinks && levels >= WORTH_A_LEVEL);
+            let near = near && levels.min(others).saturating_add(2) <= height + taller;
             better && near && climber.size >= sinking && !self.children.contains(&climber.contact.node)
         };
         let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));

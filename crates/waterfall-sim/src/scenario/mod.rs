@@ -73,12 +73,12 @@ pub struct Size {
 }
 
 impl Size {
-    /// For so many participants: they join at up to 5 000 a second, but not in less than a minute, and are watched for
-    /// ten minutes (two from a million on).
+    /// For so many participants: they join at up to 2 500 a second, but not in less than a minute, and are watched for
+    /// ten minutes (five from a million on).
     #[must_use]
     pub fn of(nodes: u32) -> Self {
-        let after = if nodes >= 1_000_000 { 120 } else { 600 };
-        Self { nodes, after, ramp: (u64::from(nodes) / 5_000).max(60), session: 600.0 }
+        let after = if nodes >= 1_000_000 { 300 } else { 600 };
+        Self { nodes, after, ramp: (u64::from(nodes) / 2_500).max(60), session: 600.0 }
     }
 }
 

@@ -70,6 +70,25 @@ fn whoever_makes_way_has_the_place_that_is_left_also_in_a_crowd() {
 }
 
 #[test]
+fn a_weak_relay_next_to_the_root_makes_way_though_the_tree_is_as_tall_everywhere() {
+    for_seeds(5, |seed| {
+        let mut world = World::new(seed, 2);
+        let weak = 1;
+        // Full down to depth 3, and a few below each who are there.
+        for n in 0..64 {
+            world.join(if n == 0 { 2 } else { 4 });
+            world.run(100);
+        }
+        world.until("everyone is there", 20_000, World::is_connected);
+        let tall = world.shape().len();
+        assert_eq!(world.depth(weak), 1, "{}", world.picture());
+        world.until("it has made way", 120_000, |world| world.depth(weak) > 1);
+        world
+            .until("the tree is no taller for it", 60_000, |world| world.is_connected() && world.shape().len() <= tall);
+    });
+}
+
+#[test]
 fn nobody_is_interrupted_by_being_moved() {
     let mut world = upside_down(3);
     world.no_gaps = true;
