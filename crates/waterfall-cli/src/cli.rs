@@ -22,7 +22,14 @@ pub(crate) struct Cli {
     pub json: bool,
 
     /// What to log on standard error: error, warn, info, debug, trace, or a tracing filter.
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "WATERFALL_LOG")]
+    // gossipsub warns of every neighbour that comes back to its mesh too soon: nobody can do anything about it.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        default_value = "warn,libp2p_gossipsub=error",
+        env = "WATERFALL_LOG"
+    )]
     pub log: String,
 }
 
