@@ -22,12 +22,13 @@ pub(crate) struct Cli {
     pub json: bool,
 
     /// What to log on standard error: error, warn, info, debug, trace, or a tracing filter.
-    // gossipsub warns of every neighbour that comes back to its mesh too soon: nobody can do anything about it.
+    // gossipsub warns of neighbours that come back to its mesh too soon, yamux of links that close from both ends: nobody
+    // can do anything about it.
     #[arg(
         long,
         global = true,
         value_name = "FILTER",
-        default_value = "warn,libp2p_gossipsub=error",
+        default_value = "warn,libp2p_gossipsub=error,yamux=error",
         env = "WATERFALL_LOG"
     )]
     pub log: String,
