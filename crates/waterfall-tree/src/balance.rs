@@ -33,7 +33,7 @@ const MARGIN: u32 = 132;
 const MOST_SENT_BLINDLY: u16 = 1;
 /// Where the tree is as tall everywhere, a weak one with so many levels below it makes way for one of its own
 /// although what stays with it comes to be deeper than all others by a level. Its place is worth far more, and the
-/// deepest are moved within seconds; otherwise whoever came first would stay near the root for good.
+/// deepest are moved later; otherwise whoever came first would stay near the root for good.
 const WORTH_A_LEVEL: u16 = 3;
 /// How often someone who would rise is sent on: as deep as the place may be below the one who names it.
 const MAX_HOPS: u8 = 8;
