@@ -163,7 +163,8 @@ impl Tree {
             let others = u16::try_from(sinking.saturating_sub(1)).unwrap_or(u16::MAX);
             let taller = u16::from(*via == sinks && levels >= WORTH_A_LEVEL);
             let near = near && levels.min(others).saturating_add(2) <= height + taller;
-            better && near && climber.size >= sinking && !self.children.contains(&climber.contact.node)
+            let enough = climber.size.saturating_mul(if taller > 0 { 2 } else { 1 }) >= sinking;
+            better && near && enough && !self.children.contains(&climber.contact.node)
         };
         let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));
         let Some((via, climber)) = climbers.max_by_key(|(_, climber)| climber_rank(climber)) else {

@@ -71,7 +71,7 @@ fn whoever_makes_way_has_the_place_that_is_left_also_in_a_crowd() {
 
 #[test]
 fn a_weak_relay_next_to_the_root_makes_way_though_the_tree_is_as_tall_everywhere() {
-    for_seeds(5, |seed| {
+    for_seeds(20, |seed| {
         let mut world = World::new(seed, 2);
         let weak = 1;
         // Full down to depth 3, and a few below each who are there.
