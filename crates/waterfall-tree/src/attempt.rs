@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use waterfall_wire::{Contact, Down, NodeId, Refusal, Role, Spot, TreeMessage};
+use waterfall_wire::{Contact, Down, Mark, NodeId, Refusal, Role, Spot, TreeMessage};
 
 use crate::config::{ANOTHER, AT_ONCE, ATTACH_TIMEOUT, MAX_ATTEMPTS};
 use crate::feasibility::is_feasible;
@@ -37,7 +37,10 @@ impl Tree {
             hops,
         });
         let role = if self.is_cut_off() { Role::Orphan } else { Role::Child };
-        self.output(Output::Call { to, role, advertised: self.advertised() });
+        // Where a place is kept for those nearby, who serves nobody must show as well that it is one: a
+        // counter of 0 binds nobody.
+        let place = self.mark.map(|mark| Mark { counter: 0, ..mark });
+        self.output(Output::Call { to, role, advertised: self.advertised().or(place) });
     }
 
     pub(crate) fn attempt(&self, peer: NodeId) -> Option<&Attempt> {
