@@ -161,7 +161,7 @@ impl Tree {
             let near = *via == sinks || levels <= MOST_SENT_BLINDLY;
             // Nor does the tree below come to be taller for little: so many participants have no more levels.
             let others = u16::try_from(sinking.saturating_sub(1)).unwrap_or(u16::MAX);
-            let taller = u16::from(*via == sinks && levels >= WORTH_A_LEVEL);
+            let taller = u16::from(*via == sinks && levels >= WORTH_A_LEVEL.max(self.own_depth() + 2));
             let near = near && levels.min(others).saturating_add(2) <= height + taller;
             let enough = climber.size.saturating_mul(if taller > 0 { 2 } else { 1 }) >= sinking;
             better && near && enough && !self.children.contains(&climber.contact.node)
