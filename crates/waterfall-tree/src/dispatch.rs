@@ -15,6 +15,7 @@ impl Tree {
             Timer::Retry => self.next_round(),
             Timer::Patience => self.on_patience_over(),
             Timer::Stale => self.on_counter_limit(),
+            Timer::Forgive => self.forgive(),
             Timer::Overlap => self.drop_former(),
             Timer::RootLost => {
                 self.root_lost = true;

@@ -11,6 +11,9 @@ use crate::{Event, Loss, Output, Tree};
 /// Without children for so long, marks once told no longer bind: whoever believed them has noticed
 /// by then that nothing comes.
 const FORGET_AFTER: Duration = Duration::from_secs(5);
+/// Who has found no other parent for so long gives one that withheld another chance: it may have been wrong about
+/// it, and whoever goes on withholding is found out again.
+const FORGIVE_AFTER: Duration = Duration::from_secs(30);
 
 impl Tree {
     /// Whether there is a way to the root, as far as known here.
@@ -294,6 +297,14 @@ impl Tree {
             parent.withholding = true;
             self.tell_loss(Loss::Withheld);
             self.parent_is_lost();
+            self.timers.set(Timer::Forgive, self.now + FORGIVE_AFTER);
+        }
+    }
+
+    pub(crate) fn forgive(&mut self) {
+        if let Some(parent) = self.parent.as_mut().filter(|parent| parent.withholding) {
+            parent.withholding = false;
+            self.parent_regained();
         }
     }
 

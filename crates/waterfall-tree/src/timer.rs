@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     Patience,
     /// Whether the parent still tells newer counters is to be checked.
     Stale,
+    /// Nobody else was found instead of a parent that withholds.
+    Forgive,
     /// The former parent has fed beside the new one, or kept silent, for long enough.
     Overlap,
     /// There has been no way to the root for so long that the user should hear of it.

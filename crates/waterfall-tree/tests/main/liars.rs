@@ -1,4 +1,4 @@
-use waterfall_tree::{Event, Input, Loss};
+use waterfall_tree::{Event, Input, Loss, State};
 
 use crate::world::{World, for_seeds, id};
 
@@ -44,4 +44,14 @@ fn the_root_is_not_done_without() {
     world.input(near, Input::Withheld { peer: id(0) });
     world.run(30_000);
     assert!(world.is_connected());
+}
+
+#[test]
+fn who_has_nobody_else_gives_it_another_chance() {
+    let mut world = World::settled(6, 3, 1);
+    let told = world.nodes[1].events.len();
+    world.input(1, Input::Withheld { peer: id(0) });
+    assert_eq!(world.status(1).state, State::Orphaned);
+    world.until("it takes the stream again", 40_000, |world| world.status(1).state == State::Attached);
+    assert!(world.nodes[1].events[told..].iter().any(|(_, event)| *event == Event::ParentRegained(id(0))));
 }
