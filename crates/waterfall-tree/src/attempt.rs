@@ -157,7 +157,7 @@ impl Tree {
         // Not told by all who set up links.
         attempt.answered_at.get_or_insert(attempt.called_at);
         // A leaving parent does not feed for long.
-        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some() && !parent.stays);
+        let hurry = self.parent.as_ref().is_some_and(|parent| parent.leaving.is_some() && !parent.stays());
         let limit = if hurry { ATTACH_TIMEOUT / 3 } else { ATTACH_TIMEOUT };
         self.timers.set(Timer::Call(peer), now + limit);
         self.send(peer, TreeMessage::Attach { role: Role::Child, advertised, summary });

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use waterfall_wire::{Climber, Mark, NodeId, Spot, TreeMessage};
+use waterfall_wire::{Climber, NodeId, Spot, TreeMessage};
 
+use crate::Tree;
 use crate::config::{BALANCE_INTERVAL, MOVE_PAUSE, PROOF};
 use crate::neighbour::{Child, Resume};
 use crate::timer::Timer;
 use crate::tree::Phase;
-use crate::{Timestamp, Tree};
 
 /// What one more child served without loss adds to strength, and what a newcomer has to begin with.
 const STEP: u16 = 10;
@@ -21,45 +21,13 @@ const CLAIM: u16 = 2;
 const MOST_CLAIMED: u8 = 4;
 /// Who has been here for one, two, four, … 32 minutes will likely stay for as long again, and is worth so many
 /// percent more for each. Steps are small, and double, so that a room whose members came together does
-/// not change places each time they grow older: even with one child more, one step is not enough ([`MARGIN`]).
+/// not change places each time they grow older: even with one child more, one step is not enough
+/// ([`MARGIN`](crate::promotion::MARGIN)).
 const OLDER: u32 = 5;
 /// So many steps at most.
 const MOST_STEPS: u32 = 6;
-/// A descendant must be stronger than the child whose place it takes by this much, in percent.
-const MARGIN: u32 = 132;
-/// Who has no more levels than this below it may sink below anyone. Should it not reach the one that took
-/// its place, it finds another far down, with all below it: so taller ones sink only below the one
-/// from their own subtree that holds most of it, mostly their own child, whom they do reach.
-const MOST_SENT_BLINDLY: u16 = 1;
-/// Where the tree is as tall everywhere, a weak one with so many levels below it makes way for one of its own
-/// although what stays with it comes to be deeper than all others by a level. Its place is worth far more, and the
-/// deepest are moved later; otherwise whoever came first would stay near the root for good.
-const WORTH_A_LEVEL: u16 = 3;
 /// How often someone who would rise is sent on: as deep as the place may be below the one who names it.
 const MAX_HOPS: u8 = 8;
-/// How long a place is kept for someone who was asked to come.
-const EXPECTED_FOR: Duration = Duration::from_secs(6);
-/// Who was asked to take another's place and is gone within this has done so: a call and the time in
-/// which both parents feed.
-const RISES_WITHIN: Duration = Duration::from_secs(10);
-
-/// A promotion under way.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Insertion {
-    /// The descendant that comes.
-    climber: NodeId,
-    /// The child that goes below it.
-    sinks: NodeId,
-    until: Timestamp,
-}
-
-/// A move nearer the root.
-#[derive(Debug)]
-pub(crate) struct Rose {
-    at: Timestamp,
-    /// The place that we left.
-    left: Spot,
-}
 
 /// What a relay that served so many children without loss, says that it has room for so many
 /// more, and has been here for so long, is worth. Never 0.
@@ -104,12 +72,9 @@ impl Tree {
             && self.search.is_none()
             && self.attempts.is_empty()
             && self.staying() <= usize::from(self.places());
-        if self.insertion.as_ref().is_some_and(|insertion| insertion.until <= self.now) {
-            self.insertion = None;
-        }
         let filled = calm && self.fill_hole();
         let levelled = calm && self.level();
-        let promoted = calm && self.insertion.is_none() && self.promote();
+        let promoted = calm && self.promote();
         if filled || levelled || promoted || !calm {
             // There may be more to do.
             let pause = self.jitter(BALANCE_INTERVAL);
@@ -133,118 +98,6 @@ impl Tree {
             self.send(*via, TreeMessage::Rise { node: Some(*node), to: own.clone() });
         }
         places > 0 && !climbers.is_empty()
-    }
-
-    /// The strongest further down takes the place of one of our children that is much weaker, and
-    /// that child goes below it.
-    fn promote(&mut self) -> bool {
-        if self.children.len() != usize::from(self.places()) {
-            return false;
-        }
-        let old = |child: &Child| child.is_settled() && self.now.since(child.attached_at) >= PROOF;
-        let settled = || self.attached().filter(|(_, child)| old(child));
-        // Who has room left is not what makes the tree tall.
-        let is_full = |node: &NodeId, child: &Child| {
-            !child.summary.spots.iter().any(|spot| spot.contact.node == *node && spot.free > 0)
-        };
-        let weakest = settled().filter(|(node, child)| is_full(node, child));
-        let weakest = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
-        let Some((sinks, weak)) = weakest else { return false };
-        let (sinks, levels, height) = (*sinks, weak.summary.height, self.extent().1);
-        let (weak, size) = (u32::from(weak.summary.strength), weak.summary.size);
-        let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
-        let worthwhile = |via: &NodeId, climber: &Climber| {
-            let strong = u32::from(climber.strength);
-            // Everyone below who sinks comes to be a level deeper: no more than rise.
-            let sinking = if *via == sinks { size.saturating_sub(climber.size) } else { size };
-            let better = strong > weak && 100 * strong >= MARGIN * weak;
-            let near = *via == sinks || levels <= MOST_SENT_BLINDLY;
-            // Nor does the tree below come to be taller for little: so many participants have no more levels.
-            let others = u16::try_from(sinking.saturating_sub(1)).unwrap_or(u16::MAX);
-            let taller = u16::from(*via == sinks && levels >= WORTH_A_LEVEL.max(self.own_depth() + 2));
-            let near = near && levels.min(others).saturating_add(2) <= height + taller;
-            let enough = climber.size.saturating_mul(if taller > 0 { 2 } else { 1 }) >= sinking;
-            better && near && enough && !self.children.contains(&climber.contact.node)
-        };
-        let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));
-        let Some((via, climber)) = climbers.max_by_key(|(_, climber)| climber_rank(climber)) else {
-            return false;
-        };
-        let node = climber.contact.node;
-        let until = self.now + EXPECTED_FOR;
-        self.insertion = Some(Box::new(Insertion { climber: node, sinks, until }));
-        // There is no room, which tells it, and those on the way to it, that it takes another's place.
-        let to = Spot { free: 0, ..self.own_spot() };
-        self.send(via, TreeMessage::Rise { node: Some(node), to });
-        true
-    }
-
-    /// Whether this caller was asked to come over the fan-out.
-    pub(crate) fn expects(&self, node: NodeId) -> bool {
-        let expected = self.insertion.as_ref().is_some_and(|i| i.climber == node && i.until > self.now);
-        expected && self.children.len() <= usize::from(self.places())
-    }
-
-    /// Whether we have just come nearer the root: the one whose place we took comes below us, and
-    /// is taken even where there is no room. Who goes instead finds room where we were before.
-    pub(crate) fn just_rose(&self) -> bool {
-        self.rose_lately() && self.places() > 0 && self.children.len() <= usize::from(self.places())
-    }
-
-    fn rose_lately(&self) -> bool {
-        self.rose.as_ref().is_some_and(|rose| self.now.since(rose.at) < EXPECTED_FOR)
-    }
-
-    /// Whether a caller had a place that is at most so many levels below ours.
-    pub(crate) fn comes_from(&self, advertised: Option<Mark>, below: u16) -> bool {
-        advertised.is_some_and(|mark| mark.depth <= self.own_depth().saturating_add(below))
-    }
-
-    /// We are about to have a place nearer the root; if it is another's, whom we are to take below us,
-    /// that is remembered.
-    pub(crate) fn note_rise(&mut self, to: NodeId) {
-        let promoted = self.climbing.take() == Some(to);
-        let left = self.parent.as_ref().filter(|_| promoted).map(|parent| Spot { free: 1, ..parent.as_spot() });
-        self.rose = left.map(|left| Box::new(Rose { at: self.now, left }));
-    }
-
-    /// The one whose place we took has come, and there is one child too many: the place that we
-    /// left is open to the least of the others.
-    fn make_way(&mut self, newcomer: NodeId) {
-        if !self.rose_lately() || self.staying() <= usize::from(self.places()) {
-            return;
-        }
-        let Some(rose) = self.rose.take() else { return };
-        let others = self
-            .children
-            .iter()
-            .filter(|(node, child)| child.is_settled() && (**node != newcomer || newcomer != rose.left.contact.node));
-        let least = others.min_by_key(|(node, child)| (child.summary.size, **node == newcomer, **node));
-        if let Some(node) = least.map(|(node, _)| *node) {
-            self.ask_to_move(node, Some(rose.left));
-        }
-    }
-
-    /// A child is gone. If it was to take another's place, whoever makes way for that one comes here, and
-    /// knows of it; until then others do not hear of it, or it would be gone.
-    pub(crate) fn keep_place(&mut self, child: &Child) {
-        if child.rises.is_some_and(|at| self.now.since(at) < RISES_WITHIN) {
-            self.timers.set(Timer::Kept, self.now + EXPECTED_FOR);
-        }
-    }
-
-    /// A child has come; if it was asked to, the one it is stronger than goes below it.
-    pub(crate) fn inserted(&mut self, node: NodeId) {
-        self.make_way(node);
-        let Some(insertion) = self.insertion.as_ref().filter(|insertion| insertion.climber == node) else { return };
-        let sinks = insertion.sinks;
-        self.insertion = None;
-        let Some(child) = self.children.get(&node) else { return };
-        let first =
-            Spot { contact: child.contact(&node), depth: self.own_depth().saturating_add(1), free: 1, proven: 0 };
-        if self.children.get(&sinks).is_some_and(Child::is_settled) && self.staying() > usize::from(self.places()) {
-            self.ask_to_move(sinks, Some(first));
-        }
     }
 
     /// Our parent knows of room nearer the root, for us or for someone below us.
@@ -324,6 +177,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::promotion::MARGIN;
 
     #[test]
     fn strength_grows_with_children_and_age_and_is_bounded() {

@@ -125,7 +125,9 @@ impl Tree {
         if self.is_neighbour(from) {
             return Some(Refusal::Busy);
         }
-        (self.free_for_wards() == 0).then_some(Refusal::Full)
+        // Nor for the one that we are about to go below.
+        let bound_for = self.parent.as_ref().filter(|parent| parent.stays()).and_then(|parent| parent.named());
+        (self.free_for_wards() == 0 || bound_for == Some(from)).then_some(Refusal::Full)
     }
 
     /// Whether one more fits: below `fan_out`, not counting children that are about to go, and

@@ -31,6 +31,14 @@ impl Tree {
         if self.standby.as_ref().is_some_and(|standby| standby.is_fit()) && self.mark.is_some() {
             self.timers.set(Timer::Grace, self.now + GRACE);
         }
+        // Whoever was only to move has looked among few, and without haste.
+        let moving = self.parent.as_ref().or(self.lost.as_ref()).is_some_and(|parent| parent.stays());
+        if moving && self.timers.is_set(Timer::Retry) {
+            self.timers.clear(Timer::Retry);
+            self.next_round();
+        } else if moving {
+            self.refill();
+        }
     }
 
     /// Asks the standby to step in, if there is one that can. True while nobody else needs asking.
@@ -233,9 +241,9 @@ impl Tree {
         if lying {
             self.shun(old.id());
         }
-        self.former = Some(Former { contact: old.contact, round_trip: old.round_trip });
         // Who goes soon, or is gone, is of no use for longer.
-        let short = old.leaving.is_some() && !old.stays;
+        let short = old.leaving.is_some() && !old.stays();
+        self.former = Some(Former { contact: old.contact, round_trip: old.round_trip });
         let pause = match useless {
             true => HEDGE,
             false if short => self.config.overlap,

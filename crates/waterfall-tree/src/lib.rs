@@ -47,6 +47,7 @@ mod overfull;
 mod parent;
 mod placement;
 mod plan;
+mod promotion;
 mod proximity;
 mod publication;
 mod reach;

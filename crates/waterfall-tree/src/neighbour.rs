@@ -3,6 +3,7 @@
 use waterfall_wire::{Contact, Down, Mark, NodeId, Spot, Summary};
 
 use crate::Timestamp;
+use crate::config::MAX_ASKED;
 use crate::plan::ids;
 
 /// Who feeds us, or did. Its path is the participant's own.
@@ -34,8 +35,8 @@ pub(crate) struct Parent {
     pub(crate) patience_over: bool,
     /// It wants us to move, to these.
     pub(crate) leaving: Option<Vec<Spot>>,
-    /// It does not leave itself: it has too many children.
-    pub(crate) stays: bool,
+    /// How often it asked us to move because it has too many children; 0 if it leaves itself.
+    pub(crate) asked: u8,
     /// The user knows that it is lost.
     pub(crate) loss_told: bool,
 }
@@ -58,7 +59,7 @@ impl Parent {
             withholding: false,
             patience_over: false,
             leaving: None,
-            stays: false,
+            asked: 0,
             loss_told: false,
         }
     }
@@ -72,6 +73,23 @@ impl Parent {
 
     pub(crate) fn id(&self) -> NodeId {
         self.contact.node
+    }
+
+    /// Whether it asked us to move and does not leave itself.
+    pub(crate) fn stays(&self) -> bool {
+        self.leaving.is_some() && self.asked > 0
+    }
+
+    /// Where it would have us move first.
+    pub(crate) fn named(&self) -> Option<NodeId> {
+        self.leaving.iter().flatten().next().map(|spot| spot.contact.node)
+    }
+
+    /// The deepest that we may move to as long as there is a choice: who finds no place among those that
+    /// were named stays, and another moves.
+    pub(crate) fn deepest(&self) -> Option<u16> {
+        let named = self.leaving.iter().flatten().map(|spot| spot.depth);
+        named.max().filter(|_| self.stays() && self.has_route() && self.asked < MAX_ASKED)
     }
 
     /// Whether there is a way to the root through it.
@@ -185,8 +203,8 @@ pub(crate) enum Departure {
     No,
     /// It leaves the room.
     Leaves,
-    /// It was asked to move so many times.
-    Asked(u8),
+    /// It was asked to move.
+    Asked,
 }
 
 /// What a child was last told.
@@ -224,6 +242,8 @@ pub(crate) struct Child {
     /// Since when nothing has been heard of it.
     pub(crate) silent: Option<Timestamp>,
     pub(crate) departure: Departure,
+    /// How often it was asked to move since there are too many.
+    pub(crate) asked: u8,
     /// Media flows to it. Before it is attached only if it was our ward.
     pub(crate) fed: bool,
     /// When it was asked to take the place of someone nearer the root.
@@ -246,6 +266,7 @@ impl Child {
             clean_since: now,
             silent: None,
             departure: Departure::No,
+            asked: 0,
             fed: false,
             rises: None,
             wants: None,

@@ -23,6 +23,9 @@ impl Tree {
     }
 
     pub(crate) fn settle_overfull(&mut self) {
+        if self.children.len() <= usize::from(self.places()) {
+            self.children.iter_mut().for_each(|(_, child)| child.asked = 0);
+        }
         if self.phase != Phase::Active || self.staying() <= usize::from(self.places()) {
             self.timers.clear(Timer::Overfull);
         } else if !self.timers.is_set(Timer::Overfull) {
@@ -30,19 +33,27 @@ impl Tree {
         }
     }
 
-    /// Children too many have been served for as long as was promised. The one with the least below
-    /// it moves on, a leaf or else the youngest among equals; it is fed until it has.
+    /// Children too many have been served for as long as was promised: one moves on, and is fed until it has.
     pub(crate) fn ask_one_to_move(&mut self) {
+        self.changed.below = true;
         if self.staying() <= usize::from(self.places()) || !self.has_route() {
-            self.changed.below = true;
             return;
         }
-        let rank = |child: &Child| (Reverse(child.summary.size), child.is_leaf(), child.number);
-        let candidates = self.children.iter().filter(|(_, child)| child.is_settled());
-        if let Some(node) = candidates.max_by_key(|(_, child)| rank(child)).map(|(node, _)| *node) {
+        if let Some(node) = self.who_moves(|_, _| true) {
             self.ask_to_move(node, None);
         }
-        self.changed.below = true;
+    }
+
+    /// Of those that were asked least, the one with the least below it; among equals a leaf, or else the youngest.
+    fn who_moves(&self, may: impl Fn(&NodeId, &Child) -> bool) -> Option<NodeId> {
+        let rank = |child: &Child| (child.asked, child.summary.size, !child.is_leaf(), Reverse(child.number));
+        let candidates = self.children.iter().filter(|(node, child)| child.is_settled() && may(node, child));
+        candidates.min_by_key(|(_, child)| rank(child)).map(|(node, _)| *node)
+    }
+
+    /// Whether someone with so many levels below it would not make the tree below taller there.
+    fn is_shallow(&self, to: &Spot, levels: u16) -> bool {
+        to.depth.saturating_add(levels) < self.own_depth().saturating_add(self.extent().1)
     }
 
     /// Asks a child to go to one of the places that are known, or to this one first.
@@ -61,42 +72,58 @@ impl Tree {
         }
         spots[usize::from(named)..].sort_by_key(|spot| (spot.free == 0, spot.depth));
         let Some(child) = self.children.get(&node) else { return };
-        let asked = if let Departure::Asked(times) = child.departure { times } else { 0 };
-        // With much below it, it sinks by two levels at most as long as there is a choice.
+        let (asked, levels) = (child.asked.saturating_add(1), child.summary.height);
         let deepest = self.own_depth().saturating_add(MOST_SUNK);
-        let shallow = spots.iter().take_while(|spot| spot.depth <= deepest).count();
-        let bound = asked + 1 < MAX_ASKED && child.summary.height >= TALL && shallow > 0;
+        let shallow = |spot: &&Spot| {
+            // With much below it, it sinks by two levels at most as long as there is a choice; and nobody
+            // who makes way for another makes the tree taller.
+            (levels < TALL || spot.depth <= deepest) && (!named || self.is_shallow(spot, levels))
+        };
+        let kept = usize::from(named) + spots[usize::from(named)..].iter().take_while(shallow).count();
+        let bound = asked < MAX_ASKED && kept > 0;
         if bound {
-            spots.truncate(shallow);
+            spots.truncate(kept);
         }
         spots.truncate(waterfall_wire::MAX_SPOTS);
         self.send(node, TreeMessage::Move { spots });
         if let Some(child) = self.children.get_mut(&node) {
-            child.departure = Departure::Asked(asked.saturating_add(1));
+            (child.departure, child.asked) = (Departure::Asked, asked);
         }
-        self.timers.set(Timer::MoveOn(node), self.now + if bound { 3 } else { 2 } * self.config.hand_over_limit);
+        let patience = if bound && levels >= TALL { 3 } else { 2 };
+        self.timers.set(Timer::MoveOn(node), self.now + patience * self.config.hand_over_limit);
         self.changed.below = true;
     }
 
     /// A child that was to move is still there.
     pub(crate) fn on_move_over(&mut self, node: NodeId) {
-        match self.children.get(&node).map(|child| child.departure) {
-            Some(Departure::Asked(times)) if times < MAX_ASKED => {
-                if self.children.len() > usize::from(self.places()) {
-                    return self.ask_to_move(node, None);
-                }
-                // There is a place for it after all.
-                let Some(down) = self.down_for(node) else { return };
-                if let Some(child) = self.children.get_mut(&node) {
-                    child.departure = Departure::No;
-                }
-                self.best_told = Some(down.mark);
-                self.changed.below = true;
-                self.send(node, TreeMessage::Attached(down));
-            }
-            Some(_) => self.remove_child(node, true),
-            None => {}
+        let Some(child) = self.children.get(&node) else { return };
+        let asked = child.asked;
+        if child.departure != Departure::Asked {
+            return self.remove_child(node, true);
         }
+        if self.children.len() <= usize::from(self.places()) {
+            // There is a place for it after all.
+            return self.let_stay(node);
+        }
+        // What was named may be out of its reach, but not of another's.
+        if let Some(to) = self.place_of_another().filter(|_| asked == 1) {
+            let fits = |child: &Child| child.asked == 0 && self.is_shallow(&to, child.summary.height);
+            if let Some(other) = self.who_moves(|other, child| *other != to.contact.node && fits(child)) {
+                self.let_stay(node);
+                return self.ask_to_move(other, Some(to));
+            }
+        }
+        if asked < MAX_ASKED { self.ask_to_move(node, None) } else { self.remove_child(node, true) }
+    }
+
+    fn let_stay(&mut self, node: NodeId) {
+        let Some(down) = self.down_for(node) else { return };
+        if let Some(child) = self.children.get_mut(&node) {
+            child.departure = Departure::No;
+        }
+        self.best_told = Some(down.mark);
+        self.changed.below = true;
+        self.send(node, TreeMessage::Attached(down));
     }
 
     /// What was meant for a child did not all go out.

@@ -207,7 +207,7 @@ impl Tree {
         };
         let first = spots.first().map(|spot| spot.contact.node);
         parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
-        parent.stays = true;
+        parent.asked = parent.asked.saturating_add(1);
         // Two have one link: who is to be above us cannot have us stand by as well. Anywhere else we and
         // all below us might come to be much further down.
         if let Some(ward) = first.filter(|first| self.wards.contains(first)) {
@@ -225,7 +225,7 @@ impl Tree {
             self.standby_refused(Refusal::Leaving, spots);
         } else if let Some(parent) = self.parent.as_mut().filter(|parent| parent.id() == from) {
             parent.leaving = Some(spots.into_iter().take(MAX_SPOTS).collect());
-            parent.stays = false;
+            parent.asked = 0;
             self.refill();
         } else if !self.child_leaves(from) {
             self.unless_known(from);

@@ -41,6 +41,10 @@ impl Tree {
         self.phase == Phase::Active && !self.is_root && (leaving || self.is_orphan())
     }
 
+    fn deepest(&self) -> Option<u16> {
+        self.parent.as_ref().and_then(|parent| parent.deepest())
+    }
+
     /// Whether others could hang from here.
     pub(crate) fn may_serve(&self) -> bool {
         self.fan_out > 0
@@ -96,7 +100,7 @@ impl Tree {
         }
         let me = self.me.node;
         // A standby has no place for those that are too many elsewhere, unless that is known.
-        let stays = self.parent.as_ref().filter(|parent| parent.stays).and_then(|parent| parent.leaving.as_ref());
+        let stays = self.parent.as_ref().filter(|parent| parent.stays()).and_then(|parent| parent.leaving.as_ref());
         let meant = |node| stays.is_none_or(|spots| spots.first().is_some_and(|first| first.contact.node == node));
         // The child that takes our place is still ours while both of us feed it: nobody else is as near.
         let climbs =
@@ -108,11 +112,11 @@ impl Tree {
             let reachable = !self.is_neighbour(*node) || (self.can_resume() && self.is_standby(*node) && meant(*node));
             *node != me && Some(*node) != root && allowed(*node) && reachable && !self.is_shunned(node)
         });
-        let bound = bound.is_some();
+        let (bound, few) = (bound.is_some(), self.deepest().is_some());
         let first = self.attempts.is_empty();
         let last_resort =
             search.is_unlucky() || next.as_ref().is_none_or(|(source, _)| first && *source >= Source::Path);
-        if last_resort && !patient && !bound && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
+        if last_resort && !patient && !bound && !few && !self.timers.is_set(Timer::Fetch) && search.should_fetch() {
             self.timers.set(Timer::Fetch, self.now + FETCH_TIMEOUT);
             self.output(Output::Fetch);
         }
@@ -168,8 +172,11 @@ impl Tree {
         let mut plan = parent.leaving.iter().flatten().cloned();
         search.recall(Source::HandOver, plan.next());
         search.recall(Source::Others, plan);
+        if self.deepest().is_some() {
+            return;
+        }
         // Not where the parent only has too many: the standby would have too many next.
-        if parent.leaving.is_some() && !parent.stays {
+        if parent.leaving.is_some() && !parent.stays() {
             let standby = self.standby.as_ref().filter(|standby| standby.is_fit());
             let spot = |standby: &Standby| as_spot(standby.contact.clone());
             search.recall(Source::Standby, standby.map(|standby| spot(standby)));
@@ -238,7 +245,7 @@ impl Tree {
     }
 
     pub(crate) fn refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>) {
-        let can_serve = self.may_serve();
+        let (can_serve, deepest) = (self.may_serve(), self.deepest().unwrap_or(u16::MAX));
         if let Some(search) = &mut self.search {
             match reason {
                 Refusal::Denied => search.forget(&peer),
@@ -248,7 +255,8 @@ impl Tree {
             }
         }
         if let Some(search) = &mut self.search {
-            search.redirect(spots.into_iter().take(MAX_SPOTS).filter(|spot| can_serve || spot.free > 0));
+            let spots = spots.into_iter().take(MAX_SPOTS).filter(|spot| spot.depth <= deepest);
+            search.redirect(spots.filter(|spot| can_serve || spot.free > 0));
             self.infeasible(reason);
         }
     }

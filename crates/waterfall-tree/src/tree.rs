@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use waterfall_wire::{Contact, Mark, NodeId, Refusal, Spot, TreeMessage};
 
-use crate::balance::{Insertion, Rose};
 use crate::counter::Wanted;
 use crate::ledger::Ledger;
 use crate::neighbour::{Attempt, Child, Former, Parent, Standby, Ward};
+use crate::promotion::{Insertion, Rose};
 use crate::publication::Published;
 use crate::reach::Reach;
 use crate::recruit::Recruiting;

@@ -162,7 +162,8 @@ pub struct Offer {
     /// What the link is to be.
     #[n(0)]
     pub role: Role,
-    /// The lowest mark the caller has advertised, so that an infeasible call ends here.
+    /// The lowest mark the caller has advertised, so that an infeasible call ends here. Who has advertised none but has
+    /// a place says how deep it is, with counter 0.
     #[n(1)]
     pub advertised: Option<Mark>,
     /// The caller's side of the connection.

@@ -70,6 +70,35 @@ fn whoever_makes_way_has_the_place_that_is_left_also_in_a_crowd() {
 }
 
 #[test]
+fn the_place_that_is_left_is_open_to_those_who_serve_nobody() {
+    for_seeds(20, |seed| {
+        let mut world = weak_above_strong(seed);
+        let (weak, strong) = (1, 2);
+        world.until("the weak one is below it", 120_000, |world| world.parent(weak) == Some(strong));
+        world.until("it serves one instead", 20_000, |world| world.status(weak).children.len() == 1);
+    });
+}
+
+#[test]
+fn who_cannot_make_way_stays_and_another_does() {
+    for_seeds(20, |seed| {
+        // Two leaves are next to the root, and beside them one that serves the strong one.
+        let mut world = World::new(seed, 3);
+        for fan_out in [0, 0, 1, 4, 4, 4, 4, 4] {
+            world.join(fan_out);
+            world.until("it has a place", 20_000, World::is_connected);
+        }
+        let (first, second, third, strong) = (1, 2, 3, 4);
+        assert_eq!((world.depth(first), world.depth(second), world.depth(strong)), (1, 1, 2));
+        world.cut(first, strong);
+        world.until("the strong one is next to the root", 120_000, |world| world.depth(strong) == 1);
+        let below = |world: &World, at: usize| world.parent(at) == Some(strong);
+        world.until("another one is below it", 20_000, |world| below(world, second) || below(world, third));
+        assert_eq!(world.parent(first), Some(0), "{}", world.picture());
+    });
+}
+
+#[test]
 fn a_weak_relay_next_to_the_root_makes_way_though_the_tree_is_as_tall_everywhere() {
     for_seeds(20, |seed| {
         let mut world = World::new(seed, 2);
