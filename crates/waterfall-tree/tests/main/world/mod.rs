@@ -9,7 +9,7 @@ mod look;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use proptest::test_runner::Config as ProptestConfig;
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use waterfall_tree::{Config, Event, Status, Timestamp, Tree};
@@ -247,11 +247,13 @@ pub(crate) fn for_seeds(count: u64, scenario: impl Fn(u64)) {
     }
 }
 
-/// The same for `proptest`, which prints the shrunk operations that fail.
+/// The same for `proptest`, which prints the shrunk operations that fail. The same cases each time, unless
+/// `PROPTEST_RNG_SEED` says otherwise.
 pub(crate) fn cases(count: u64) -> ProptestConfig {
     ProptestConfig {
         cases: u32::try_from(effort(count)).unwrap(),
         failure_persistence: None,
+        rng_seed: std::env::var("PROPTEST_RNG_SEED").map_or(RngSeed::Fixed(0), |seed| seed.parse().unwrap()),
         ..ProptestConfig::default()
     }
 }
