@@ -52,22 +52,26 @@ pub(crate) fn main(cli: &Cli) -> anyhow::Result<ExitCode> {
     }
     done?;
     let failed = reports.iter().filter(|report| report.violations > 0).inspect(|report| {
-        let Report { scenario, nodes, seed, .. } = report;
-        eprintln!("waterfall-sim: {scenario}: something happened that must not; to see it again:");
-        eprintln!("  {}", again(scenario, *nodes, *seed, std::env::args().skip(1)));
+        eprintln!("waterfall-sim: {}: something happened that must not; to see it again:", report.scenario);
+        eprintln!("  {}", again(report, std::env::args().skip(1)));
     });
     Ok(if failed.count() > 0 { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
 /// The command that does one run of many again: all that was said but what makes them many, and what is done with them.
-fn again(scenario: &str, nodes: u32, seed: u64, arguments: impl Iterator<Item = String>) -> String {
-    const DROPPED: [&str; 7] = ["--scenario", "--nodes", "--seed", "--plots", "--log", "--follow", "--from"];
+fn again(report: &Report, arguments: impl Iterator<Item = String>) -> String {
+    const DROPPED: [&str; 8] =
+        ["--scenario", "--nodes", "--seed", "--strategy", "--plots", "--log", "--follow", "--from"];
     const FLAGS: [&str; 5] = ["--baselines", "--json", "--markdown", "--quiet", "-q"];
-    let mut command = match scenario {
+    let Report { scenario, nodes, seed, strategy, .. } = report;
+    let mut command = match scenario.as_str() {
         TRACE => String::from("waterfall-sim"),
         name => format!("waterfall-sim --scenario {name} --nodes {nodes}"),
     };
     command += &format!(" --seed {seed}");
+    if *strategy != Strategy::Waterfall {
+        command += &format!(" --strategy {}", strategy.name());
+    }
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         let (name, has_value) = argument.split_once('=').map_or((argument.as_str(), false), |(name, _)| (name, true));

@@ -20,6 +20,9 @@ pub struct Sample {
     pub height: u32,
     /// The least height that all of them could have.
     pub least_height: u32,
+    /// Those of them that are deeper than the least height and one.
+    #[serde(default)]
+    pub too_deep: u32,
     /// Their mean depth.
     pub mean_depth: f64,
     /// Link control messages' bytes, as bit/s for each participant, since the sample before.
@@ -61,6 +64,8 @@ pub(crate) struct Tally {
     /// Orphans' gaps, by how it stood with the standby.
     pub(crate) by_backup: [Histogram; 3],
     pub(crate) lost_packets: u64,
+    /// What came again, in microseconds of media.
+    pub(crate) repeated: i64,
     pub(crate) lost_frames: u64,
     /// Of these, those after losing an ancestor, by how it stood with the standby.
     pub(crate) lost_frames_by_backup: [u64; 3],

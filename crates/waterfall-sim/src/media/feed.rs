@@ -66,6 +66,18 @@ impl Arriving<'_> {
         (value, slope, next.min(self.feed.until).saturating_add(lag))
     }
 
+    /// Whether anything may arrive after `from` and up to `to`.
+    pub(crate) fn is_on(&self, from: u64, to: u64) -> bool {
+        let (lag, Feed { from: begin, until, .. }) = (self.delay + HOP, self.feed);
+        begin < until && begin + lag < to && from < until.saturating_add(lag)
+    }
+
+    /// How much arrives after `from` and up to `to`, new or not, in microseconds of media.
+    pub(crate) fn brought(&self, from: u64, to: u64) -> u64 {
+        let [had, has] = [from, to].map(|at| self.at(at).0.max(self.feed.from_value));
+        self.sender.between(had, has)
+    }
+
     /// For someone who has everything below `have`.
     fn offer(&self, at: u64, have: u64) -> Offer {
         let (value, slope, next) = self.at(at);
@@ -220,6 +232,18 @@ mod tests {
                 Piece { at: regained, value: 500 * MS, slope: 1 },
             ]
         );
+    }
+
+    #[test]
+    fn what_two_feeds_bring_is_counted_of_both() {
+        let source = Timeline::source(0, 0);
+        let old = Arriving { feed: live(0, 500 * MS), delay: LAG, sender: &source };
+        let new = Arriving { feed: live(300 * MS, u64::MAX), delay: LAG, sender: &source };
+        assert_eq!([old.brought(0, 1_000 * MS), new.brought(0, 1_000 * MS)], [500 * MS, 690 * MS]);
+        let mut line = Timeline::default();
+        line.replace(0, &forecast(0, 0, &[old, new]));
+        // From 310 to 510 ms it came twice.
+        assert_eq!(line.grown(0, 1_000 * MS), 990 * MS);
     }
 
     #[test]

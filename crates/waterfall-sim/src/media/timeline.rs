@@ -59,6 +59,22 @@ impl Timeline {
         })
     }
 
+    /// How much came after `from` and up to `to`, in microseconds of media.
+    pub(crate) fn grown(&self, from: u64, to: u64) -> u64 {
+        let had = match self.piece(from).0 {
+            Some(piece) => piece.value_at(from),
+            // What it begins with is where it begins, and nothing that came.
+            None => self.0.first().map_or(0, |piece| piece.value),
+        };
+        self.between(had, self.value(to))
+    }
+
+    /// How much of what is between these was ever there.
+    pub(crate) fn between(&self, low: u64, high: u64) -> u64 {
+        let missing = |(from, to): (u64, u64)| to.min(high).saturating_sub(from.max(low));
+        high.saturating_sub(low).saturating_sub(self.holes().map(missing).sum())
+    }
+
     /// The oldest that a relay can still send at a moment.
     pub(crate) fn kept_from(&self, at: u64) -> u64 {
         let first = self.0.first().map_or(0, |piece| piece.value);
@@ -113,6 +129,14 @@ mod tests {
         line.forget_before(350);
         assert_eq!(line.pieces().len(), 2);
         assert_eq!(line.value(410), 120);
+    }
+
+    #[test]
+    fn what_never_came_did_not_grow() {
+        let mut line = Timeline::default();
+        line.replace(100, &[Piece { at: 100, value: 4_000, slope: 1 }, Piece { at: 200, value: 20_000, slope: 2 }]);
+        assert_eq!((line.grown(0, 100), line.grown(0, 150), line.grown(150, 250)), (0, 50, 50 + 100));
+        assert_eq!((line.between(0, 4_100), line.between(4_050, 20_010)), (4_100, 60));
     }
 
     #[test]

@@ -173,6 +173,11 @@ impl Watch {
         dry_for > MOMENT
     }
 
+    /// Up to where it was looked at.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.saturating_sub(1)
+    }
+
     /// What of the timeline must be kept.
     pub(crate) fn needs_from(&self, now: u64) -> u64 {
         now.saturating_sub(RING).min(self.seen.saturating_sub(1))

@@ -1,6 +1,7 @@
 //! From counters to figures.
 
 use super::{Conditions, Effort, Joins, Kind, Report, RootLoad, Shape, TrafficReport, Viewing};
+use crate::media::PACKET;
 use crate::options::Options;
 use crate::traffic::{FILLER_OVERHEAD, MESSAGE_OVERHEAD};
 use crate::usage::Usage;
@@ -110,6 +111,7 @@ fn viewing(world: &World) -> Viewing {
         frames_lost_without_standby: frames_without,
         frames_lost_standby_lost: frames_gone,
         packets_lost: tally.lost_packets,
+        packets_repeated: u64::try_from(tally.repeated).unwrap_or(0) / PACKET,
         losses: tally.losers,
         parents_lost: tally.parents_lost,
         moves_per_participant_hour: if hours > 0.0 { moves as f64 / hours } else { 0.0 },

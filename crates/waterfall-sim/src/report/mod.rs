@@ -134,6 +134,9 @@ pub struct Viewing {
     pub frames_lost_standby_lost: u64,
     /// Packets that never came.
     pub packets_lost: u64,
+    /// Packets that came once more, because two fed at a time: moves and failover.
+    #[serde(default)]
+    pub packets_repeated: u64,
     /// How often someone lost packets.
     pub losses: u64,
     /// Parents lost.

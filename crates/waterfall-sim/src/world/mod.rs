@@ -10,6 +10,7 @@ mod fault;
 mod fetch;
 mod link;
 mod node;
+mod repeats;
 mod sample;
 mod silence;
 mod stream;

@@ -18,6 +18,8 @@ impl World {
         let (count, height, sum) = attached.fold((0u32, 0, 0u64), |(count, height, sum), depth| {
             (count + 1, height.max(*depth), sum + u64::from(*depth))
         });
+        let least_height = self.census.least_height().0;
+        let too_deep = depths.iter().filter(|depth| (least_height + 2..CUT_OFF).contains(depth)).count() as u32;
         let bytes = self.tally.traffic.total().bytes;
         let each = (bytes - self.last_sample.1) as f64 * 8.0 / seconds / f64::from(self.present.max(1));
         self.tally.samples.push(Sample {
@@ -25,7 +27,8 @@ impl World {
             present: self.present,
             attached: count,
             height,
-            least_height: self.census.least_height().0,
+            least_height,
+            too_deep,
             mean_depth: sum as f64 / f64::from(count.max(1)),
             control_bits: each,
         });

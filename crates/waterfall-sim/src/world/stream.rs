@@ -61,6 +61,7 @@ impl World {
         let from_value =
             if have == u64::MAX { (sender.value(now) / KEY_FRAME * KEY_FRAME).max(kept) } else { have.max(kept) };
         let can_send = !cut && self.can_carry_one_more(callee);
+        self.look(caller);
         let until = if can_send { u64::MAX } else { now };
         if let Some(link) = self.link_mut(at) {
             link.feed = Some(Feed { from: now, from_value, until });
@@ -159,7 +160,7 @@ impl World {
         self.set_future(node, since, &future)
     }
 
-    fn arriving(&self, node: u32) -> SmallVec<[Arriving<'_>; 4]> {
+    pub(super) fn arriving(&self, node: u32) -> SmallVec<[Arriving<'_>; 4]> {
         let of = |slot: u32| {
             let link = self.links.get(slot).filter(|link| link.ends[CALLER] == node)?;
             let sender = &self.nodes[link.ends[CALLEE] as usize].line;
@@ -215,6 +216,7 @@ impl World {
     /// Takes down what a participant has noticed up to now.
     pub(crate) fn look(&mut self, node: u32) {
         let now = self.now;
+        self.count_repeats(node);
         let viewer = &mut self.nodes[node as usize];
         if !viewer.is_present() {
             return;
@@ -232,7 +234,15 @@ impl World {
         match notice {
             Notice::Began { at } => {
                 let joined = self.nodes[node as usize].joined;
-                self.tally.first_packet(at - joined.min(at), joined);
+                let waited = at - joined.min(at);
+                self.tally.first_packet(waited, joined);
+                let (from, _) = self.excused(node, joined, at);
+                if at - from.min(at) > self.options.gap_bound
+                    && self.options.checks
+                    && self.census.least_height().1 == 0
+                {
+                    self.violated("unserved", node, &format!("saw nothing for its first {:.3} s", waited as f64 / 1e6));
+                }
             }
             Notice::Gap { from, to } if to - from > GAP => {
                 let (from, excused) = self.excused(node, from, to);
