@@ -63,8 +63,6 @@ struct Candidate {
     silent: u32,
     /// How often it was no help, since it was last named by someone who should know.
     setbacks: u32,
-    /// How often it was full although it was said to have room.
-    broken: u8,
     /// Whether it is said to have room.
     promises: bool,
     source: Source,
@@ -89,6 +87,8 @@ pub(crate) struct Search {
     tried: BTreeSet<NodeId>,
     /// Who did not answer how often.
     silent: BTreeMap<NodeId, u32>,
+    /// Who was full how often although it was said to have room.
+    broken: BTreeMap<NodeId, u8>,
     /// Whether anyone answered, in this search and in this round of it.
     heard: bool,
     heard_now: bool,
@@ -128,7 +128,6 @@ impl Search {
             let mut new = Candidate {
                 silent: self.silent.get(&spot.contact.node).copied().unwrap_or(0),
                 setbacks: 0,
-                broken: 0,
                 promises: spot.free > 0,
                 source,
                 depth,
@@ -139,7 +138,6 @@ impl Search {
             };
             match self.known.iter_mut().find(|c| c.contact.node == new.contact.node) {
                 Some(old) if fresh || new.source <= old.source => {
-                    new.broken = old.broken;
                     new.setbacks = if fresh || source == Source::LostRoot { 0 } else { old.setbacks };
                     new.silent = if source == Source::LostRoot { 0 } else { new.silent };
                     if new.contact.addresses.is_empty() {
@@ -220,9 +218,15 @@ impl Search {
     /// A candidate that was said to have room is full. True if that happened too often to be
     /// bad luck.
     pub(crate) fn broken_promise(&mut self, node: &NodeId) -> bool {
-        let Some(found) = self.known.iter_mut().find(|c| c.contact.node == *node && c.promises) else { return false };
-        found.broken = found.broken.saturating_add(1);
-        found.broken >= MAX_BROKEN
+        if !self.known.iter().any(|c| c.contact.node == *node && c.promises) {
+            return false;
+        }
+        if self.broken.len() >= MAX_KNOWN && !self.broken.contains_key(node) {
+            self.broken.clear();
+        }
+        let times = self.broken.entry(*node).or_default();
+        *times = times.saturating_add(1);
+        *times >= MAX_BROKEN
     }
 
     /// Drops a candidate that wants nothing of us.

@@ -1,6 +1,9 @@
-use waterfall_tree::{Event, Input, Loss, State};
+use std::time::Duration;
 
-use crate::world::{World, for_seeds, id};
+use waterfall_tree::{Event, Input, Loss, Output, SHUN, State, Timestamp, Tree};
+use waterfall_wire::{Refusal, Spot};
+
+use crate::world::{World, config, contact, for_seeds, id};
 
 #[test]
 fn who_withholds_is_left_and_not_called_again() {
@@ -21,6 +24,34 @@ fn who_withholds_is_left_and_not_called_again() {
             assert!(status.parent != Some(id(liar)) && status.standby != Some(id(liar)));
         }
     });
+}
+
+#[test]
+fn who_says_time_and_again_that_it_has_room_and_has_none_is_not_called_for_a_while() {
+    let mut now = Timestamp::ZERO;
+    let mut tree = Tree::participant(config(), contact(9), 1, now);
+    let spot = Spot { contact: contact(1), depth: 1, free: 4, proven: 4 };
+    let mut calls = Vec::new();
+    let end = now + SHUN + Duration::from_secs(120);
+    while now < end {
+        match tree.poll_output() {
+            Output::Fetch => tree.handle(now, Input::Candidates(vec![spot.clone()])),
+            Output::Call { to, .. } => {
+                calls.push(now);
+                let (reason, spots) = (Refusal::Full, Vec::new());
+                tree.handle(now, Input::CallRefused { peer: to.node, reason, spots });
+            }
+            Output::Timeout(at) => {
+                now = at.unwrap_or(end);
+                tree.handle_timeout(now);
+            }
+            _ => {}
+        }
+    }
+    let pauses: Vec<Duration> = calls.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+    let given_up = pauses.iter().position(|pause| *pause >= SHUN).unwrap();
+    assert!(given_up <= 4, "{given_up} calls before");
+    assert!(pauses[..given_up].iter().all(|pause| *pause < Duration::from_secs(20)), "{pauses:?}");
 }
 
 #[test]
