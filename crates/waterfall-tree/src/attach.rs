@@ -2,6 +2,7 @@
 
 use waterfall_wire::{Down, Mark, NodeId, Refusal, Role, Summary, TreeMessage};
 
+use crate::balance::most_for;
 use crate::children::SETTLED_AFTER;
 use crate::config::{FEASIBILITY_WAIT, PROOF};
 use crate::feasibility::is_feasible;
@@ -175,7 +176,7 @@ impl Tree {
         (child.attached_at, child.clean_since) = (now, now);
         child.told = Told::new(place, &down);
         let was_fed = std::mem::replace(&mut child.fed, true);
-        self.best_told = Some(down.mark);
+        self.bind(down.mark);
         self.changed.below = true;
         self.timers.clear(Timer::Lease(node));
         self.timers.set(Timer::Settled, now + SETTLED_AFTER);
@@ -194,9 +195,14 @@ impl Tree {
         let is_above = |node: &NodeId| *node == self.me.node || self.path.contains(node);
         summary.spots.retain(|spot| !is_above(&spot.contact.node));
         summary.wards.retain(|spot| !is_above(&spot.contact.node));
-        summary.climber = summary.climber.filter(|climber| !is_above(&climber.contact.node));
         summary.size = summary.size.max(1);
-        summary.strength = summary.strength.min(crate::balance::most_for(summary.size));
+        summary.strength = summary.strength.min(most_for(summary.size));
+        let climber = summary.climber.filter(|climber| summary.size > 1 && !is_above(&climber.contact.node));
+        summary.climber = climber.map(|mut climber| {
+            climber.size = climber.size.clamp(1, summary.size - 1);
+            climber.strength = climber.strength.min(most_for(climber.size));
+            climber
+        });
         summary
     }
 

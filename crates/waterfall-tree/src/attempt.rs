@@ -36,11 +36,11 @@ impl Tree {
             voluntary,
             hops,
         });
-        let role = if self.is_cut_off() { Role::Orphan } else { Role::Child };
+        let role = if self.is_cut_off() || self.is_pressed() { Role::Orphan } else { Role::Child };
         // Where a place is kept for those nearby, who serves nobody must show as well that it is one: a
         // counter of 0 binds nobody.
         let place = self.mark.map(|mark| Mark { counter: 0, ..mark });
-        self.output(Output::Call { to, role, advertised: self.advertised().or(place) });
+        self.output(Output::Call { to, role, advertised: self.best_told.or(place) });
     }
 
     pub(crate) fn attempt(&self, peer: NodeId) -> Option<&Attempt> {
@@ -146,7 +146,7 @@ impl Tree {
     }
 
     pub(crate) fn request_attach(&mut self, peer: NodeId) {
-        let (advertised, summary, now) = (self.advertised(), self.summary(), self.now);
+        let (advertised, summary, now) = (self.best_told, self.summary(), self.now);
         let others_feed =
             self.attempts.iter().any(|attempt| attempt.fed) || self.is_resuming() || self.former.is_some();
         let at_once = self.is_cut_off() && !others_feed;
@@ -189,7 +189,7 @@ impl Tree {
         if self.attempt(from).is_none_or(|attempt| attempt.asked_at.is_none()) {
             return self.unless_known(from);
         }
-        let good = self.is_sane(from, &down) && is_feasible(down.mark, self.advertised()) && !down.starving;
+        let good = self.is_sane(from, &down) && is_feasible(down.mark, self.best_told) && !down.starving;
         if !good {
             self.reject();
             self.send(from, TreeMessage::Detach);

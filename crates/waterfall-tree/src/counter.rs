@@ -70,7 +70,7 @@ impl Tree {
     }
 
     fn tell_mark(&mut self, node: NodeId, mark: Mark) {
-        self.best_told = Some(mark);
+        self.bind(mark);
         if let Some(child) = self.children.get_mut(&node) {
             child.told.starving = false;
         }

@@ -56,7 +56,7 @@ impl Tree {
     /// says nothing for longer is likely dead as well.
     fn await_standby(&mut self, patience: Duration) {
         let Some(standby) = self.standby.as_ref() else { return };
-        let at_once = is_feasible(standby.mark, self.advertised());
+        let at_once = is_feasible(standby.mark, self.best_told);
         let answer = Duration::from_millis(standby.round_trip.into()) + LATE;
         self.timers.set(Timer::Resume, self.now + patience);
         self.timers.set(Timer::Another, self.now + if at_once { answer.min(patience) } else { patience });
@@ -77,7 +77,7 @@ impl Tree {
     }
 
     pub(crate) fn ask_standby(&mut self, how: Resume) {
-        let (advertised, summary) = (self.advertised(), self.summary());
+        let (advertised, summary) = (self.best_told, self.summary());
         let Some(standby) = self.standby.as_mut() else { return };
         standby.resume = how;
         let peer = standby.id();
@@ -112,7 +112,7 @@ impl Tree {
             return;
         }
         let peer = self.end_resume();
-        let (advertised, summary) = (self.advertised(), self.summary());
+        let (advertised, summary) = (self.best_told, self.summary());
         self.send(peer, TreeMessage::Attach { role: Role::Standby, advertised, summary });
     }
 
@@ -138,7 +138,7 @@ impl Tree {
             // the parent.
             return self.standby_down(down);
         }
-        let good = self.is_sane(from, &down) && is_feasible(down.mark, self.advertised()) && !down.starving;
+        let good = self.is_sane(from, &down) && is_feasible(down.mark, self.best_told) && !down.starving;
         if !good {
             self.reject();
             self.end_resume();
@@ -266,7 +266,7 @@ impl Tree {
         self.timers.clear(Timer::Overlap);
         let peer = contact.node;
         self.feed(peer, false);
-        let (advertised, summary) = (self.advertised(), self.summary());
+        let (advertised, summary) = (self.best_told, self.summary());
         self.send(peer, TreeMessage::Attach { role: Role::Standby, advertised, summary });
         self.abandon_recruiting();
         self.standby = Some(Box::new(Standby::untold(contact, round_trip)));

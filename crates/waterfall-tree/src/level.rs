@@ -23,12 +23,14 @@ impl Tree {
 
     /// The deepest of each subtree may have a place much nearer the root in another.
     pub(crate) fn level(&mut self) -> bool {
-        let (depth, gain) = (self.own_depth(), self.worthwhile());
+        let depth = self.own_depth();
         let settled = self.attached().filter(|(_, child)| child.is_settled());
         let mut subtrees: Vec<(u16, NodeId)> = settled.map(|(node, child)| (child.summary.height, *node)).collect();
         subtrees.sort_by_key(|(height, node)| (std::cmp::Reverse(*height), *node));
         let mut any = false;
         for (height, node) in subtrees {
+            // Whoever makes way takes those below it one level down: that much is to be gained by not being there.
+            let gain = if self.is_to_be_thinned(&node) { 1 } else { self.worthwhile() };
             let deepest = depth.saturating_add(1).saturating_add(height);
             let turn = self.rng.below(64);
             let spots = self.spots_below(Some(node), turn);

@@ -15,11 +15,19 @@ use crate::tree::Phase;
 const TALL: u16 = 2;
 /// Places this far below whoever asks such a one to move are near enough.
 const MOST_SUNK: u16 = 2;
+/// Asked so often, such a one goes below one of its siblings, whether that has room or not.
+const PRESSED: u8 = 2;
 
 impl Tree {
     /// Whether much hangs from here.
     pub(crate) fn is_tall(&self) -> bool {
         self.extent().1 >= TALL
+    }
+
+    /// Whether we were asked to move once already, in vain, and much hangs from here: whoever we are sent to takes us
+    /// over its fan-out, and sends on someone with less below it.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.is_tall() && self.parent.as_ref().is_some_and(|parent| parent.stays() && parent.asked >= PRESSED)
     }
 
     pub(crate) fn settle_overfull(&mut self) {
@@ -73,6 +81,11 @@ impl Tree {
         spots[usize::from(named)..].sort_by_key(|spot| (spot.free == 0, spot.depth));
         let Some(child) = self.children.get(&node) else { return };
         let (asked, levels) = (child.asked.saturating_add(1), child.summary.height);
+        if asked >= PRESSED && levels >= TALL {
+            let below = self.siblings(&node);
+            spots.retain(|spot| !below.iter().any(|sibling| sibling.contact.node == spot.contact.node));
+            spots.splice(0..0, below);
+        }
         let deepest = self.own_depth().saturating_add(MOST_SUNK);
         let shallow = |spot: &&Spot| {
             // With much below it, it sinks by two levels at most as long as there is a choice; and nobody
@@ -92,6 +105,15 @@ impl Tree {
         let patience = if bound && levels >= TALL { 3 } else { 2 };
         self.timers.set(Timer::MoveOn(node), self.now + patience * self.config.hand_over_limit);
         self.changed.below = true;
+    }
+
+    /// The other children that serve anybody, the flattest first.
+    fn siblings(&self, node: &NodeId) -> Vec<Spot> {
+        let serving =
+            |(other, child): &(&NodeId, &Child)| *other != node && child.is_settled() && child.summary.size > 1;
+        let mut siblings: Vec<(&NodeId, &Child)> = self.children.iter().filter(serving).collect();
+        siblings.sort_by_key(|(_, child)| (child.summary.height, child.summary.size));
+        siblings.into_iter().map(|(other, child)| self.below(other, child)).collect()
     }
 
     /// A child that was to move is still there.
@@ -121,7 +143,7 @@ impl Tree {
         if let Some(child) = self.children.get_mut(&node) {
             child.departure = Departure::No;
         }
-        self.best_told = Some(down.mark);
+        self.bind(down.mark);
         self.changed.below = true;
         self.send(node, TreeMessage::Attached(down));
     }

@@ -34,10 +34,18 @@ impl Tree {
         says_so || (self.is_orphan() && !self.timers.is_set(Timer::Grace))
     }
 
-    /// The best mark that anyone may have from us, which a new parent must beat.
-    pub(crate) fn advertised(&self) -> Option<Mark> {
-        let forgotten = !self.has_children() && self.now.since(self.childless_since) >= FORGET_AFTER;
-        self.best_told.filter(|_| !forgotten)
+    /// A child is about to be told this mark. The only way to tell one: nothing worse makes a parent from then on.
+    pub(crate) fn bind(&mut self, mark: Mark) {
+        if self.best_told.is_none_or(|best| is_better(mark, best)) {
+            self.best_told = Some(mark);
+        }
+    }
+
+    /// What was told to nobody who is still there no longer binds.
+    pub(crate) fn forget_told(&mut self) {
+        if !self.has_children() && self.now.since(self.childless_since) >= FORGET_AFTER {
+            self.best_told = None;
+        }
     }
 
     pub(crate) fn is_parent(&self, peer: NodeId) -> bool {

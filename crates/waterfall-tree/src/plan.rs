@@ -209,7 +209,7 @@ impl Tree {
         if told.plan == *plan && told.stand == *told_standbys {
             return;
         }
-        self.best_told = Some(down.mark);
+        self.bind(down.mark);
         if let Some(child) = self.children.get_mut(&node) {
             child.told = told;
         }

@@ -24,6 +24,8 @@ const MOST_SENT_BLINDLY: u16 = 1;
 /// by a level. Its place is worth far more, and the deepest are moved later; otherwise whoever came first would stay
 /// near the root for good.
 const WORTH_A_LEVEL: u16 = 3;
+/// How long the deepest below one that is to make way are moved elsewhere, so that the tree is not taller for it.
+const THINNED_WITHIN: Duration = Duration::from_secs(20);
 /// How long a place is kept for someone who was asked to come.
 const EXPECTED_FOR: Duration = Duration::from_secs(6);
 /// Who was asked to take another's place and is gone within this has done so: a call and the time in
@@ -48,6 +50,24 @@ pub(crate) struct Rose {
     left: Spot,
 }
 
+/// A child that is to make way, and whose deepest are moved elsewhere first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Thinning {
+    child: NodeId,
+    until: Timestamp,
+}
+
+/// Two that are to change places.
+struct Exchange {
+    /// The child that the climber is below, and the climber.
+    via: NodeId,
+    climber: NodeId,
+    /// The child that goes below the climber.
+    sinks: NodeId,
+    /// Whether the tree would be taller for it, as it is now.
+    taller: bool,
+}
+
 impl Tree {
     /// The strongest further down takes the place of one of our children that is much weaker, and
     /// that child goes below it.
@@ -56,6 +76,24 @@ impl Tree {
         if under_way || self.children.len() != usize::from(self.places()) {
             return false;
         }
+        let Some(exchange) = self.exchange() else {
+            self.thinning = None;
+            return false;
+        };
+        let Exchange { via, climber, sinks, taller } = exchange;
+        if taller && !self.is_thinned(sinks) {
+            return true;
+        }
+        self.thinning = None;
+        self.insertion = Some(Box::new(Insertion { climber, sinks, until: self.now + EXPECTED_FOR }));
+        // There is no room, which tells it, and those on the way to it, that it takes another's place.
+        let to = Spot { free: 0, ..self.own_spot() };
+        self.send(via, TreeMessage::Rise { node: Some(climber), to });
+        true
+    }
+
+    /// The weakest of the children, and the strongest further down that is worth its place.
+    fn exchange(&self) -> Option<Exchange> {
         let old = |child: &Child| child.is_settled() && self.now.since(child.attached_at) >= PROOF;
         let settled = || self.attached().filter(|(_, child)| old(child));
         // Who has room left is not what makes the tree tall.
@@ -63,38 +101,40 @@ impl Tree {
             !child.summary.spots.iter().any(|spot| spot.contact.node == *node && spot.free > 0)
         };
         let weakest = settled().filter(|(node, child)| is_full(node, child));
-        let weakest = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size));
-        let Some((sinks, weak)) = weakest else { return false };
-        let (sinks, levels, height) = (*sinks, weak.summary.height, self.extent().1);
-        let (weak, size) = (u32::from(weak.summary.strength), weak.summary.size);
-        let climbers = settled().filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
-        let worthwhile = |via: &NodeId, climber: &Climber| {
+        let (sinks, child) = weakest.min_by_key(|(_, child)| (child.summary.strength, child.summary.size))?;
+        let (weak, size, levels) = (u32::from(child.summary.strength), child.summary.size, child.summary.height);
+        let height = self.extent().1;
+        let climbers = settled().filter_map(|(via, child)| Some((via, child.summary.climber.as_ref()?)));
+        let worthwhile = |(via, climber): (&NodeId, &Climber)| {
             let strong = u32::from(climber.strength);
             let better = strong > weak && 100 * strong >= MARGIN * weak;
-            let own = *via == sinks;
+            let own = via == sinks;
             let near = own || levels <= MOST_SENT_BLINDLY;
             // Everyone below who sinks comes to be a level deeper: no more than rise, nor does the tree below come
             // to be taller for it. In its upper half the place is worth more than that.
-            let sinking = if own { size.saturating_sub(climber.size) } else { size };
+            let (sinking, staying) =
+                if own { (size.saturating_sub(climber.size), climber.staying) } else { (size, levels) };
             let upper = own && levels >= WORTH_A_LEVEL && levels > self.own_depth().saturating_add(1);
-            let (taller, for_each) = if upper { (1, 2) } else { (0, 1) };
-            // So many participants have no more levels.
-            let others = u16::try_from(sinking.saturating_sub(1)).unwrap_or(u16::MAX);
-            let low = levels.min(others).saturating_add(2) <= height.saturating_add(taller);
-            let many = climber.size.saturating_mul(for_each) >= sinking;
-            better && near && low && many && !self.children.contains(&climber.contact.node)
+            let taller = staying.saturating_add(2) > height;
+            let many = climber.size.saturating_mul(if upper { 2 } else { 1 }) >= sinking;
+            let fits = better && near && many && (upper || !taller) && !self.children.contains(&climber.contact.node);
+            fits.then(|| {
+                (climber_rank(climber), Exchange { via: *via, climber: climber.contact.node, sinks: *sinks, taller })
+            })
         };
-        let climbers = climbers.filter(|(via, climber)| worthwhile(via, climber));
-        let Some((via, climber)) = climbers.max_by_key(|(_, climber)| climber_rank(climber)) else {
-            return false;
-        };
-        let node = climber.contact.node;
-        let until = self.now + EXPECTED_FOR;
-        self.insertion = Some(Box::new(Insertion { climber: node, sinks, until }));
-        // There is no room, which tells it, and those on the way to it, that it takes another's place.
-        let to = Spot { free: 0, ..self.own_spot() };
-        self.send(via, TreeMessage::Rise { node: Some(node), to });
-        true
+        climbers.filter_map(worthwhile).max_by_key(|(rank, _)| *rank).map(|(_, exchange)| exchange)
+    }
+
+    /// Whether this child, which is to make way, has had the time to give its deepest away; it begins now if it has not.
+    fn is_thinned(&mut self, child: NodeId) -> bool {
+        let begun = self.thinning.take().filter(|thinning| thinning.child == child);
+        let thinning = begun.unwrap_or_else(|| Box::new(Thinning { child, until: self.now + THINNED_WITHIN }));
+        self.thinning.insert(thinning).until <= self.now
+    }
+
+    /// Whether this child is to make way, so that its deepest should be elsewhere.
+    pub(crate) fn is_to_be_thinned(&self, child: &NodeId) -> bool {
+        self.thinning.as_ref().is_some_and(|thinning| thinning.child == *child)
     }
 
     /// Whether this caller was asked to come over the fan-out.
@@ -154,7 +194,7 @@ impl Tree {
         newest.map(|(node, child)| self.below(node, child))
     }
 
-    fn below(&self, node: &NodeId, child: &Child) -> Spot {
+    pub(crate) fn below(&self, node: &NodeId, child: &Child) -> Spot {
         Spot { contact: child.contact(node), depth: self.own_depth().saturating_add(1), free: 1, proven: 0 }
     }
 

@@ -186,7 +186,7 @@ impl Tree {
         self.recruiting = Some(recruiting);
         let patience = self.config.answer_patience * if self.standby.is_some() { 2 } else { 1 };
         self.timers.set(Timer::RecruitCall, self.now + patience);
-        self.output(Output::Call { to, role: Role::Standby, advertised: self.advertised() });
+        self.output(Output::Call { to, role: Role::Standby, advertised: self.best_told });
     }
 
     /// In a small room everyone who could stand by for us may have us as its standby, and two have one
@@ -203,7 +203,7 @@ impl Tree {
     }
 
     pub(crate) fn recruit_linked(&mut self) {
-        let (advertised, summary) = (self.advertised(), self.summary());
+        let (advertised, summary) = (self.best_told, self.summary());
         let Some(recruiting) = self.recruiting.as_mut() else { return };
         if recruiting.linked.replace(self.now).is_some() {
             return self.reject();

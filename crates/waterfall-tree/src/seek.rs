@@ -267,6 +267,9 @@ impl Tree {
             let since = *self.infeasible_since.get_or_insert(self.now);
             if self.now.since(since) >= INFEASIBLE_LIMIT {
                 self.infeasible_since = None;
+                if let Some(teller) = self.parent.as_ref().or(self.lost.as_ref()).map(|parent| parent.id()) {
+                    self.shun(teller);
+                }
                 self.let_children_go(Refusal::NoRoute);
             }
         }

@@ -55,6 +55,7 @@ pub(crate) fn digests(summary: &Summary) -> (u64, u64) {
     digest.add(u64::from(summary.height));
     // Asking one that has moved on to rise is of no use.
     digest.add(summary.climber.as_ref().map_or(0, |climber| beginning(&climber.contact.node)));
+    digest.add(summary.climber.as_ref().map_or(0, |climber| u64::from(climber.staying)));
     let urgent = digest.0;
     digest.add(u64::from(summary.size));
     digest.add(u64::from(summary.open));
@@ -268,7 +269,11 @@ impl Tree {
         let (strength, size, node, child) = candidates.max_by_key(rank)?;
         let told = child.summary.climber.as_ref().filter(|climber| climber.contact.node == *node);
         let contact = told.map_or_else(|| child.contact(node), |climber| climber.contact.clone());
-        Some(Climber { contact, strength, size })
+        let via = child.number;
+        let others = self.attached().filter(|(_, child)| child.number != via).map(|(_, child)| child.summary.height);
+        let deepest = others.chain(told.map(|climber| climber.staying)).max();
+        let staying = deepest.map_or(0, |levels| levels.saturating_add(1));
+        Some(Climber { contact, strength, size, staying })
     }
 
     /// Tells children and wards where we are and whether we are fed, as far as that is news.
@@ -288,7 +293,7 @@ impl Tree {
                 if let Some(child) = self.children.get_mut(&node) {
                     child.told.starving = starving;
                 }
-                self.best_told = Some(mark);
+                self.bind(mark);
                 self.send(node, if starving { TreeMessage::Starving } else { TreeMessage::Mark(mark) });
             }
         }
@@ -306,7 +311,7 @@ impl Tree {
     fn tell_down(&mut self, node: NodeId) {
         let Some(down) = self.down_for(node) else { return };
         let place = self.place;
-        self.best_told = Some(down.mark);
+        self.bind(down.mark);
         if let Some(child) = self.children.get_mut(&node) {
             child.told = Told::new(place, &down);
         }

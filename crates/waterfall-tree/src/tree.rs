@@ -9,7 +9,7 @@ use waterfall_wire::{Contact, Mark, NodeId, Refusal, Spot, TreeMessage};
 use crate::counter::Wanted;
 use crate::ledger::Ledger;
 use crate::neighbour::{Attempt, Child, Former, Parent, Standby, Ward};
-use crate::promotion::{Insertion, Rose};
+use crate::promotion::{Insertion, Rose, Thinning};
 use crate::publication::Published;
 use crate::reach::Reach;
 use crate::recruit::Recruiting;
@@ -66,7 +66,7 @@ pub struct Tree {
     pub(crate) proven: u8,
     /// Our place, as last taken over from the parent; none before the first parent.
     pub(crate) mark: Option<Mark>,
-    /// The best mark any child was told; see [`Tree::advertised`].
+    /// The best mark that anyone may have from us, which a new parent must beat; see [`Tree::bind`].
     pub(crate) best_told: Option<Mark>,
     /// When the last child went.
     pub(crate) childless_since: Timestamp,
@@ -105,6 +105,7 @@ pub struct Tree {
     /// The same of places to stand by.
     pub(crate) standby_ledger: Ledger,
     pub(crate) insertion: Option<Box<Insertion>>,
+    pub(crate) thinning: Option<Box<Thinning>>,
     pub(crate) wanted: Option<Wanted>,
     pub(crate) told_all_at: Timestamp,
     pub(crate) timers: Timers,
@@ -179,6 +180,7 @@ impl Tree {
             ledger: Ledger::default(),
             standby_ledger: Ledger::default(),
             insertion: None,
+            thinning: None,
             wanted: None,
             told_all_at: now,
             timers: Timers::default(),
@@ -197,6 +199,7 @@ impl Tree {
         self.now = self.now.max(now);
         self.ledger.forget(self.now);
         self.standby_ledger.forget(self.now);
+        self.forget_told();
     }
 
     /// Takes in something that happened.

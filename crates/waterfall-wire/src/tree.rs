@@ -57,6 +57,9 @@ pub struct Climber {
     /// As in its own summary.
     #[n(2)]
     pub size: u32,
+    /// Edges from whoever tells of it down to the deepest that would stay if it went, with all below it.
+    #[n(3)]
+    pub staying: u16,
 }
 
 /// What a child tells its parent of its own subtree, itself included.

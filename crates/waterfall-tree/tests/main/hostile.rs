@@ -114,6 +114,27 @@ fn absurd_summaries_saturate_and_point_at_nobody_above() {
 }
 
 #[test]
+fn nobody_further_down_is_believed_to_be_stronger_than_what_it_is_below_allows() {
+    let told = |size, climber_size| {
+        let mut tree = relay();
+        let climber = Climber { contact: contact(77), strength: u16::MAX, size: climber_size, staying: 0 };
+        let below = Summary { climber: Some(climber), ..summary(size, 1, Vec::new()) };
+        tree.handle(at(1), Input::Received { from: id(3), message: TreeMessage::Summary(below) });
+        tree.handle_timeout(at(10_000));
+        let climber = |output| match output {
+            Output::Send { message: TreeMessage::Summary(summary), .. } => summary.climber,
+            _ => None,
+        };
+        outputs(&mut tree).into_iter().filter_map(climber).next_back()
+    };
+    // Who has nobody below it has nobody strong below it.
+    assert_eq!(told(1, 5), None);
+    let [small, large] = [told(3, u32::MAX), told(6, 5)].map(Option::unwrap);
+    assert_eq!((small.contact.node, small.size), (id(77), 2));
+    assert!(small.strength < large.strength && large.strength < u16::MAX / 2, "{small:?} {large:?}");
+}
+
+#[test]
 fn a_parent_cannot_go_back_in_time_or_put_us_above_itself() {
     let mut tree = relay();
     let mark = tree.status().mark;
@@ -250,6 +271,13 @@ fn a_lie_about_the_counter_is_outlived() {
         }
         world.run(3_000);
         world.until("the lie is forgotten", 60_000, World::is_connected);
+        // Who told it is left, and not called again for a while.
+        world.until("it has another parent", 60_000, |world| world.parent(victim).is_some_and(|now| now != parent));
+        for _ in 0..30 {
+            world.run(5_000);
+            let status = world.status(victim);
+            assert!(status.parent != Some(id(parent)) && status.standby != Some(id(parent)));
+        }
     });
 }
 
@@ -288,8 +316,9 @@ fn any_down() -> impl Strategy<Value = Down> {
 }
 
 fn any_summary() -> impl Strategy<Value = Summary> {
-    let climber = (0usize..12, any::<u16>(), any::<u32>());
-    let climber = climber.prop_map(|(at, strength, size)| Climber { contact: contact(at), strength, size });
+    let climber = (0usize..12, any::<u16>(), any::<u32>(), any::<u16>());
+    let climber =
+        climber.prop_map(|(at, strength, size, staying)| Climber { contact: contact(at), strength, size, staying });
     (any::<u32>(), any::<u16>(), any_spots(), any::<u32>(), any_spots(), any::<u16>(), prop::option::of(climber))
         .prop_map(|(size, height, spots, open, wards, strength, climber)| Summary {
             size,

@@ -10,6 +10,8 @@ mod hostile;
 mod join;
 mod leave;
 mod liars;
+mod overfull;
+mod promotion;
 mod random;
 mod relay_loss;
 mod root_loss;

@@ -74,7 +74,9 @@ impl Describe for Summary {
 
 impl Describe for Climber {
     fn describe(&self) -> Value {
-        json!({ "contact": self.contact.describe(), "strength": self.strength, "size": self.size })
+        json!({
+            "contact": self.contact.describe(), "strength": self.strength, "size": self.size, "staying": self.staying,
+        })
     }
 }
 

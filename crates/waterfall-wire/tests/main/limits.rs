@@ -47,7 +47,7 @@ fn largest_summary() -> Summary {
         open: u32::MAX,
         wards: largest_wards(),
         strength: u16::MAX,
-        climber: Some(Climber { contact: largest_contact(), strength: u16::MAX, size: u32::MAX }),
+        climber: Some(Climber { contact: largest_contact(), strength: u16::MAX, size: u32::MAX, staying: u16::MAX }),
     }
 }
 

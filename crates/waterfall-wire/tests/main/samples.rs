@@ -235,7 +235,7 @@ pub(crate) fn summary() -> Summary {
         open: 9,
         wards: vec![spot(7)],
         strength: 50,
-        climber: Some(Climber { contact: contact(8), strength: 40, size: 5 }),
+        climber: Some(Climber { contact: contact(8), strength: 40, size: 5, staying: 3 }),
     }
 }
 

@@ -71,8 +71,8 @@ fn mark() -> impl Strategy<Value = Mark> {
 }
 
 pub(crate) fn summary() -> impl Strategy<Value = Summary> {
-    let climber = (contact(), any::<u16>(), any::<u32>());
-    let climber = climber.prop_map(|(contact, strength, size)| Climber { contact, strength, size });
+    let climber = (contact(), any::<u16>(), any::<u32>(), any::<u16>());
+    let climber = climber.prop_map(|(contact, strength, size, staying)| Climber { contact, strength, size, staying });
     (1..=u32::MAX, any::<u16>(), spots(), any::<u32>(), wards(), any::<u16>(), option::of(climber)).prop_map(
         |(size, height, spots, open, wards, strength, climber)| Summary {
             size,
