@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use waterfall_wire::{Address, Contact};
 
-/// What is known of distances. Pure: the same question always has the same answer, or runs could
-/// not be repeated.
+/// What is known of distances, as measured by whoever drives the tree. In a run that is to be repeated the same
+/// question must always have the same answer.
 pub trait Proximity: Debug + Send + Sync {
     /// The round trip between us and another in milliseconds; none if it is not known. Decides
     /// among spots of equal depth; differences within a factor of two do not count.

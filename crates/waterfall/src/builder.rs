@@ -128,7 +128,16 @@ impl NodeBuilder {
         tokio::spawn(router.clone().run(signal_events, engine_events));
         let cache = Mutex::new(cache.map(|cache| tokio::spawn(cache.keep(signal.reached()))));
         let (signal_path, bootstrap) = (self.signal_path, self.bootstrap);
-        Ok(Node::of(Shared { identity, signal, signal_path, engine, router, bootstrap, cache }))
+        Ok(Node::of(Shared {
+            identity,
+            signal,
+            signal_path,
+            engine,
+            router,
+            distances: Arc::default(),
+            bootstrap,
+            cache,
+        }))
     }
 }
 

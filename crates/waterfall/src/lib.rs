@@ -31,6 +31,7 @@ mod address;
 mod builder;
 mod clock;
 mod convert;
+mod distances;
 mod driver;
 mod error;
 mod event;

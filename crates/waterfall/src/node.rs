@@ -12,6 +12,7 @@ use waterfall_wire::{Address, Contact, Fingerprint, MAX_FAN_OUT, NodeId, Signing
 
 use crate::address::dialable;
 use crate::builder::NodeBuilder;
+use crate::distances::Distances;
 use crate::driver;
 use crate::evidence::{self, Evidence};
 use crate::router::Router;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) signal_path: SignalPath,
     pub(crate) engine: Engine,
     pub(crate) router: Arc<Router>,
+    /// What calls have shown of others; all rooms learn from all.
+    pub(crate) distances: Arc<Distances>,
     pub(crate) bootstrap: Vec<Multiaddr>,
     /// Writes down the peers met; ends when the signalling does.
     pub(crate) cache: Mutex<Option<JoinHandle<()>>>,

@@ -1,11 +1,14 @@
 //! Several calls at once while there is no stream, and only then.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use waterfall_tree::{ANOTHER, ANSWER_PATIENCE, AT_ONCE, Input, MAX_ATTEMPTS, MAX_OVER, Output, Timestamp, Tree};
-use waterfall_wire::{Down, Mark, NodeId, Role, Spot, TreeMessage};
+use waterfall_tree::{
+    ANOTHER, ANSWER_PATIENCE, AT_ONCE, Input, MAX_ATTEMPTS, MAX_OVER, Output, Proximity, Timestamp, Tree,
+};
+use waterfall_wire::{Contact, Down, Mark, NodeId, Role, Spot, TreeMessage};
 
-use crate::world::{config, contact, id, summary};
+use crate::world::{config, contact, id, index, summary};
 
 fn spot(at: usize) -> Spot {
     Spot { contact: contact(at), depth: 3, free: 1, proven: 0 }
@@ -35,6 +38,35 @@ fn called(tree: &mut Tree) -> Vec<NodeId> {
         _ => None,
     };
     outputs(tree).into_iter().filter_map(parent).collect()
+}
+
+/// The smaller the number, the farther away.
+#[derive(Debug)]
+struct Backwards;
+
+impl Proximity for Backwards {
+    fn round_trip(&self, _: &Contact, other: &Contact) -> Option<u32> {
+        Some(1 << (20 - index(&other.node)))
+    }
+
+    fn share_fate(&self, _: &Contact, _: &Contact) -> bool {
+        false
+    }
+}
+
+#[test]
+fn of_places_that_are_as_near_the_root_and_as_good_the_nearest_on_the_network_is_called_first() {
+    let first = |spots: Vec<Spot>| {
+        let config = config().proximity(Arc::new(Backwards));
+        let mut tree = Tree::participant(config, contact(9), 1, Timestamp::ZERO);
+        tree.handle(Timestamp::ZERO, Input::Candidates(spots));
+        called(&mut tree)
+    };
+    assert_eq!(first((1..=5).map(spot).collect()), [id(5)]);
+    // What it has shown that it can serve counts for more, and how near the root it is for more still.
+    let proven = Spot { proven: 1, ..spot(2) };
+    assert_eq!(first(vec![spot(5), proven.clone()]), [id(2)]);
+    assert_eq!(first(vec![spot(5), proven, Spot { depth: 2, ..spot(1) }]), [id(1)]);
 }
 
 /// Below node 1, with a plan of four others; the link to node 1 has just gone down.

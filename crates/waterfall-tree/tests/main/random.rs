@@ -1,4 +1,7 @@
 //! Any sequence of what can happen to a room, against what must hold of every room.
+//!
+//! What gets lost, doubled and overtaken are calls: what a link carries comes in order and once, or the link goes
+//! down with all that is under way on it.
 
 use proptest::prelude::*;
 use waterfall_tree::Input;
@@ -17,8 +20,11 @@ enum Operation {
     ThawAll,
     Withheld { which: usize },
     Congested { which: usize },
+    FanOut { which: usize, children: u8 },
+    Partition { side: usize },
     RootVanishes,
     RootReturns,
+    Successor { which: usize },
     Wait { millis: u64 },
 }
 
@@ -33,9 +39,12 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::ThawAll),
         1 => any::<usize>().prop_map(|which| Operation::Withheld { which }),
         1 => any::<usize>().prop_map(|which| Operation::Congested { which }),
+        1 => (any::<usize>(), 0u8..5).prop_map(|(which, children)| Operation::FanOut { which, children }),
+        1 => any::<usize>().prop_map(|side| Operation::Partition { side }),
         1 => Just(Operation::MendAll),
         1 => Just(Operation::RootVanishes),
         1 => Just(Operation::RootReturns),
+        1 => any::<usize>().prop_map(|which| Operation::Successor { which }),
         8 => (1u64..3_000).prop_map(|millis| Operation::Wait { millis }),
     ]
 }
@@ -98,6 +107,23 @@ impl Room {
                     self.world.input(at, Input::Congested { peer });
                 }
             }
+            Operation::FanOut { which, children } => {
+                if let Some(at) = pick(which) {
+                    // Checked against the most that it ever took.
+                    self.world.nodes[at].fan_out = self.world.nodes[at].fan_out.max(children);
+                    self.world.input(at, Input::FanOut(children));
+                }
+            }
+            Operation::Partition { side } => {
+                // Which half is the root's is as random as the numbers are.
+                let others = self.world.living();
+                for (a, b) in others.iter().flat_map(|a| others.iter().map(move |b| (*a, *b))) {
+                    if a < b && (side >> (a % 16)) & 1 != (side >> (b % 16)) & 1 {
+                        self.world.cut(a, b);
+                        self.cuts.push((a, b));
+                    }
+                }
+            }
             Operation::MendAll => {
                 for (a, b) in std::mem::take(&mut self.cuts) {
                     self.world.mend(a, b);
@@ -112,6 +138,13 @@ impl Room {
                 if !self.world.nodes[0].alive {
                     self.counter += 1_000_000;
                     self.world.restart_root(self.counter);
+                    let root = self.world.root;
+                    self.world.input(0, Input::Root(id(root)));
+                }
+            }
+            Operation::Successor { which } => {
+                if let Some(at) = pick(which) {
+                    self.world.succeed(at);
                 }
             }
             Operation::Wait { millis } => self.world.run(millis),
@@ -133,6 +166,10 @@ fn run(seed: u64, faults: Faults, operations: &[Operation]) {
     room.perform(&Operation::MendAll);
     room.perform(&Operation::ThawAll);
     room.perform(&Operation::RootReturns);
+    if room.world.root != 0 {
+        // It may be dead, or about to leave.
+        room.world.succeed(0);
+    }
     room.world.faults = Faults::default();
     // A room of leaves alone has no place for all: let there be some relays.
     for _ in 0..3 {
@@ -146,7 +183,7 @@ fn run(seed: u64, faults: Faults, operations: &[Operation]) {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn whatever_happens_everyone_is_connected_in_the_end(

@@ -2,13 +2,6 @@ use waterfall_tree::{Input, State};
 
 use crate::world::{World, for_seeds, id};
 
-fn tell_all(world: &mut World, root: usize) {
-    for at in world.living() {
-        world.input(at, Input::Root(id(root)));
-    }
-    world.root = root;
-}
-
 #[test]
 fn a_successor_takes_over_and_keeps_its_children() {
     for_seeds(10, |seed| {
@@ -17,7 +10,7 @@ fn a_successor_takes_over_and_keeps_its_children() {
         world.run(2_000);
         let successor = world.living()[0];
         let children = world.status(successor).children.len();
-        tell_all(&mut world, successor);
+        world.succeed(successor);
         assert_eq!(world.status(successor).state, State::Root);
         assert_eq!(world.status(successor).children.len(), children);
         world.until("everyone hangs from it", 30_000, World::is_connected);
@@ -34,7 +27,7 @@ fn an_old_root_that_returns_takes_its_place_below() {
         world.kill(0);
         world.run(1_000);
         let successor = world.living()[2];
-        tell_all(&mut world, successor);
+        world.succeed(successor);
         world.until("everyone hangs from it", 30_000, World::is_connected);
         world.restart_root(1_000_000);
         world.input(0, Input::Root(id(successor)));
@@ -47,7 +40,7 @@ fn an_old_root_that_returns_takes_its_place_below() {
 fn a_living_root_hands_over() {
     let mut world = World::settled(3, 3, 20);
     let successor = world.living()[4];
-    tell_all(&mut world, successor);
+    world.succeed(successor);
     world.until("everyone hangs from the new one", 60_000, World::is_connected);
     assert!(world.parent(0).is_some());
 }

@@ -89,9 +89,12 @@ impl Caller {
     /// Asks over a direct stream. `None` where that leads to no answer that makes sense.
     async fn directly(&self, to: &Contact, ask: &Ask) -> Option<ReplyBody> {
         let request = encode(&seal_ask(&self.secrets.epoch_key, ask, &self.shared.identity).ok()?);
+        let asked = Instant::now();
         let reply = self.shared.signal.ask(to, request).await.ok()?;
+        let after = asked.elapsed();
         let routed: Routed = decode(&reply).ok()?;
         let reply = open_reply(&self.secrets.epoch_key, &routed, ask).ok()?;
+        self.shared.distances.answered(to.node, after);
         Some(reply.body)
     }
 

@@ -56,7 +56,7 @@ pub(crate) async fn create(shared: Arc<Shared>, access: Access, options: CreateO
     let (opening, room) = open(shared, secrets, JoinBy::Probe, Vec::new()).await.ok_or(CreateError::Closed)?;
     let clock = Stopwatch::start();
     // Above anything that an earlier process with this node key has counted.
-    let config = opening.shared.signal_path.configure(Config::default());
+    let config = config(&opening.shared);
     let config = config.fan_out(options.fan_out).first_counter(unix_now().0);
     let tree = Tree::root(config, opening.shared.contact(), seed(), Timestamp::ZERO + clock.elapsed());
     let mut driver = Driver::new(opening, tree, clock, records);
@@ -165,14 +165,18 @@ pub(crate) async fn enter(
     let (opening, room) = open(shared, secrets, options.by, known).await.ok_or(JoinError::AlreadyJoined)?;
     let clock = Stopwatch::start();
     let me = opening.shared.contact();
-    let path = opening.shared.signal_path;
-    let mut config = path.configure(Config::default()).fan_out(options.fan_out);
+    let mut config = config(&opening.shared).fan_out(options.fan_out);
     if let Some(root) = opening.secrets.root() {
         config = config.root(root);
     }
     let tree = Tree::participant(config, me, seed(), Timestamp::ZERO + clock.elapsed());
     tokio::spawn(Driver::new(opening, tree, clock, Records::default()).run());
     Ok(room)
+}
+
+/// What the tree should know of this node.
+fn config(shared: &Shared) -> Config {
+    shared.signal_path.configure(Config::default()).proximity(shared.distances.clone())
 }
 
 async fn open(shared: Arc<Shared>, secrets: Arc<Secrets>, by: JoinBy, known: Vec<Contact>) -> Option<(Opening, Room)> {

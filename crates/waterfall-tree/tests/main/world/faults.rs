@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use waterfall_tree::Tree;
+use waterfall_tree::{Input, Tree};
 
 use super::events::Happening;
-use super::{DEAD, IDLE_SILENCE, LATENCY, SILENCE, World, config, contact};
+use super::{DEAD, IDLE_SILENCE, LATENCY, SILENCE, World, config, contact, id};
 
 impl World {
     /// The process dies without a word.
@@ -72,6 +72,14 @@ impl World {
             if let Some(session) = self.nodes[peer].sessions.get(&0).copied().filter(|_| self.nodes[peer].alive) {
                 self.close(peer, 0, session.call);
             }
+        }
+    }
+
+    /// Everyone hears that the room hangs from another.
+    pub(crate) fn succeed(&mut self, root: usize) {
+        self.root = root;
+        for at in self.living() {
+            self.input(at, Input::Root(id(root)));
         }
     }
 

@@ -176,8 +176,8 @@ impl World {
 
     pub(crate) fn join(&mut self, fan_out: u8) -> usize {
         let at = self.nodes.len();
-        let tree =
-            Tree::participant(config().fan_out(fan_out), contact(at), self.seed * 1_000 + at as u64, self.time());
+        let config = config().root(id(self.root)).fan_out(fan_out);
+        let tree = Tree::participant(config, contact(at), self.seed * 1_000 + at as u64, self.time());
         self.add(tree, fan_out)
     }
 
