@@ -40,8 +40,13 @@ pub(crate) fn strength(children: u8, claims: u8, age: Duration) -> u16 {
 
 /// Who rises first. Sizes change all the time, and those on the way must agree who is meant: only
 /// their magnitude counts, then the id.
-pub(crate) fn climber_rank(climber: &Climber) -> (u16, u32, NodeId) {
-    (climber.strength, climber.size.max(1).ilog2(), climber.contact.node)
+pub(crate) fn climber_rank(strength: u16, size: u32, node: NodeId) -> (u16, u32, NodeId) {
+    (strength, size.max(1).ilog2(), node)
+}
+
+/// As [`climber_rank`].
+pub(crate) fn rank_of(climber: &Climber) -> (u16, u32, NodeId) {
+    climber_rank(climber.strength, climber.size, climber.contact.node)
 }
 
 /// The most that a subtree of this size can truthfully say of its top.
@@ -88,12 +93,12 @@ impl Tree {
         let settled = self.attached().filter(|(_, child)| child.is_settled());
         let climbers = settled.filter_map(|(via, child)| Some((*via, child.summary.climber.as_ref()?)));
         let climbers = climbers.filter(|(_, climber)| !self.children.contains(&climber.contact.node));
-        let mut climbers: Vec<(u16, u32, NodeId, NodeId)> =
-            climbers.map(|(via, c)| (c.strength, c.size, via, c.contact.node)).collect();
-        climbers.sort_by_key(|(strength, size, _, node)| (*strength, size.max(&1).ilog2(), *node));
+        let mut climbers: Vec<_> =
+            climbers.map(|(via, climber)| (rank_of(climber), via, climber.contact.node)).collect();
+        climbers.sort_unstable();
         // One from each subtree; who comes first has the place.
         let places = usize::from(own.free);
-        for (_, _, via, node) in climbers.iter().rev().take(places) {
+        for (_, via, node) in climbers.iter().rev().take(places) {
             self.ledger.promise(self.now, self.me.node);
             self.send(*via, TreeMessage::Rise { node: Some(*node), to: own.clone() });
         }

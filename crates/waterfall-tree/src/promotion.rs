@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use waterfall_wire::{Climber, Mark, NodeId, Spot, TreeMessage};
 
-use crate::balance::climber_rank;
+use crate::balance::rank_of;
 use crate::config::PROOF;
 use crate::neighbour::Child;
 use crate::timer::Timer;
@@ -119,7 +119,7 @@ impl Tree {
             let many = climber.size.saturating_mul(if upper { 2 } else { 1 }) >= sinking;
             let fits = better && near && many && (upper || !taller) && !self.children.contains(&climber.contact.node);
             fits.then(|| {
-                (climber_rank(climber), Exchange { via: *via, climber: climber.contact.node, sinks: *sinks, taller })
+                (rank_of(climber), Exchange { via: *via, climber: climber.contact.node, sinks: *sinks, taller })
             })
         };
         climbers.filter_map(worthwhile).max_by_key(|(rank, _)| *rank).map(|(_, exchange)| exchange)

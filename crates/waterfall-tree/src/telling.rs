@@ -2,7 +2,7 @@
 
 use waterfall_wire::{Climber, Contact, MAX_FAN_OUT, MAX_SPOTS, NodeId, Spot, Summary, TreeMessage};
 
-use crate::balance::strength;
+use crate::balance::{climber_rank, strength};
 use crate::config::SIZE_INTERVAL;
 use crate::neighbour::{Child, Told, WardStage};
 use crate::placement::nearest;
@@ -265,8 +265,8 @@ impl Tree {
             let own = (*strength > 0).then_some((*strength, *size, node, child));
             own.into_iter().chain(climber.iter().map(move |c| (c.strength, c.size, &c.contact.node, child)))
         });
-        let rank = |(strength, size, node, _): &(u16, u32, &NodeId, &Child)| (*strength, size.max(&1).ilog2(), **node);
-        let (strength, size, node, child) = candidates.max_by_key(rank)?;
+        let (strength, size, node, child) =
+            candidates.max_by_key(|(s, size, node, _)| climber_rank(*s, *size, **node))?;
         let told = child.summary.climber.as_ref().filter(|climber| climber.contact.node == *node);
         let contact = told.map_or_else(|| child.contact(node), |climber| climber.contact.clone());
         let via = child.number;

@@ -229,6 +229,6 @@ pub struct Effort {
     pub usage: Usage,
     /// Events that happened.
     pub events: u64,
-    /// Stands for all that happened: equal only for equal runs.
+    /// Stands for what happened when, and between whom: runs that differ in that differ in it.
     pub digest: String,
 }
