@@ -5,14 +5,13 @@ use std::convert::Infallible;
 use serde::Serialize;
 use waterfall_wire::TreeMessage;
 
-/// Kinds of link messages, in the order of the wire format's numbers; what is beyond is a later kind.
-pub(crate) const KINDS: [&str; 24] = [
+/// Kinds of link messages.
+pub(crate) const KINDS: [&str; 13] = [
     "attach", "attached", "refused", "summary", "down", "mark", "leaving", "detach", "count", "starving", "rise",
-    "move", "12", "13", "14", "15", "16", "17", "18", "19", "20", "21", "other", "resume",
+    "move", "resume",
 ];
-const OTHER: usize = 22;
 /// RESUME is the media's, not the tree's.
-pub(crate) const RESUME: usize = 23;
+pub(crate) const RESUME: usize = 12;
 /// What wraps a tree message in a link message: the array, its number, the array of its one field.
 const WRAPPING: usize = 3;
 /// What a message on a data channel takes beside its bytes: IPv4 20, UDP 8, DTLS 1.2 with AES-GCM 37 (RFC 5288), SCTP
@@ -36,7 +35,7 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     pub(crate) fn add(&mut self, kind: usize, length: usize) {
-        let count = &mut self.kinds[kind.min(KINDS.len() - 1)];
+        let count = &mut self.kinds[kind];
         count.messages += 1;
         count.bytes += length as u64;
     }
@@ -64,39 +63,42 @@ impl Traffic {
     }
 }
 
-/// Counts bytes and remembers the second, which says the kind.
+/// Counts bytes.
 #[derive(Default)]
-struct Meter {
-    length: usize,
-    second: u8,
-}
+struct Meter(usize);
 
 impl minicbor::encode::Write for Meter {
     type Error = Infallible;
 
     fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
-        if let Some(byte) = 1usize.checked_sub(self.length).and_then(|at| bytes.get(at)) {
-            self.second = *byte;
-        }
-        self.length += bytes.len();
+        self.0 += bytes.len();
         Ok(())
     }
 }
 
-/// Length of the link message that carries this, and its kind, without encoding into memory.
-pub(crate) fn measure(message: &TreeMessage) -> (usize, usize) {
+/// Length of the link message that carries this, without encoding into memory.
+pub(crate) fn measure(message: &TreeMessage) -> usize {
     let mut meter = Meter::default();
-    let Ok(()) = minicbor::encode(message, &mut meter) else { return (0, OTHER) };
-    (meter.length + WRAPPING, kind(meter.second))
+    let Ok(()) = minicbor::encode(message, &mut meter) else { unreachable!("counting does not fail") };
+    meter.0 + WRAPPING
 }
 
-/// The kind of tree message in an encoded link message.
-pub(crate) fn kind_of_link_message(bytes: &[u8]) -> usize {
-    bytes.get(WRAPPING + 1).map_or(OTHER, |second| kind(*second))
-}
-
-fn kind(number: u8) -> usize {
-    usize::from(number).min(OTHER)
+/// Where in [`KINDS`] a message is.
+pub(crate) const fn kind(message: &TreeMessage) -> usize {
+    match message {
+        TreeMessage::Attach { .. } => 0,
+        TreeMessage::Attached(_) => 1,
+        TreeMessage::Refused { .. } => 2,
+        TreeMessage::Summary(_) => 3,
+        TreeMessage::Down(_) => 4,
+        TreeMessage::Mark(_) => 5,
+        TreeMessage::Leaving { .. } => 6,
+        TreeMessage::Detach => 7,
+        TreeMessage::Count(_) => 8,
+        TreeMessage::Starving => 9,
+        TreeMessage::Rise { .. } => 10,
+        TreeMessage::Move { .. } => 11,
+    }
 }
 
 #[cfg(test)]
@@ -111,10 +113,8 @@ mod tests {
         for (message, name) in
             [(TreeMessage::Mark(mark), "mark"), (TreeMessage::Detach, "detach"), (refused, "refused")]
         {
-            let (length, kind) = measure(&message);
-            let bytes = encode(&LinkMessage::Tree(message));
-            assert_eq!((length, kind), (bytes.len(), kind_of_link_message(&bytes)));
-            assert_eq!(KINDS[kind], name);
+            assert_eq!(KINDS[kind(&message)], name);
+            assert_eq!(measure(&message), encode(&LinkMessage::Tree(message)).len());
         }
     }
 }

@@ -149,13 +149,13 @@ impl World {
             self.tally.misdirected += 1;
             return;
         };
+        let kind = traffic::kind(&message);
         let body = if self.options.skip_codec {
-            let (length, kind) = traffic::measure(&message);
-            self.count_message(node, length, kind);
+            self.count_message(node, traffic::measure(&message), kind);
             Body::Message(message)
         } else {
             let bytes = waterfall_wire::encode(&LinkMessage::Tree(message));
-            self.count_message(node, bytes.len(), traffic::kind_of_link_message(&bytes));
+            self.count_message(node, bytes.len(), kind);
             Body::Bytes(bytes)
         };
         self.post(node, link, body);
