@@ -24,7 +24,8 @@ pub enum Role {
     /// A second, warm parent that does not feed.
     #[n(1)]
     Standby,
-    /// As [`Role::Child`], by someone whose stream stands still: it may be taken over the fan-out for a while.
+    /// As [`Role::Child`], by someone whose stream stands still, or who must move, has much below it and has found no
+    /// place: it may be taken over the fan-out for a while.
     #[n(2)]
     Orphan,
 }
