@@ -1,6 +1,6 @@
 //! Every scenario, small, by fixed seeds: nothing that must not be, and figures that say what happened.
 
-use waterfall_sim::{Options, Report, SCENARIOS, Sample};
+use waterfall_sim::{Options, Population, Report, SCENARIOS, Sample};
 
 use crate::support::{report, size};
 
@@ -42,6 +42,13 @@ fn larger_rooms_end_with_everyone_watching() {
 #[test]
 fn a_lossy_network_is_survived() {
     run_all(80, 2, &Options { loss: 0.02, jitter: 0.2, ..Options::default() });
+}
+
+#[test]
+fn a_room_of_participants_far_apart_fills_within_the_bound() {
+    let population = Population { round_trip_ms: 300.0, ..Population::default() };
+    let report = report("growth", Options { seed: 1, population, ..Options::default() }, &size(150, 60));
+    assert_eq!((report.violations, report.viewing.unserved), (0, 0), "{:?}", report.failures);
 }
 
 #[test]

@@ -107,8 +107,11 @@ impl Tree {
         let (now, longest) = (self.now, self.config.call_timeout);
         if let Some(attempt) = self.attempt_mut(peer).filter(|attempt| attempt.asked_at.is_none()) {
             attempt.answered_at = Some(now);
-            let limit =
-                self.search.as_ref().map_or(longest, |search| search.growing(self.config.setup_patience, longest));
+            let after = now.since(attempt.called_at);
+            self.reach.answered(after);
+            // From here it takes as many round trips again as the answer did, and half of that.
+            let first = self.config.setup_patience.max(2 * after);
+            let limit = self.search.as_ref().map_or(longest, |search| search.growing(first, longest));
             self.timers.set(Timer::Call(peer), now + limit);
         } else if self.is_recruit(peer) {
             self.timers.set(Timer::RecruitCall, now + longest);
@@ -136,6 +139,10 @@ impl Tree {
     pub(crate) fn attempt_refused(&mut self, peer: NodeId, reason: Refusal, spots: Vec<Spot>, hang_up: bool) -> bool {
         let Some(attempt) = self.attempt(peer) else { return false };
         let (voluntary, hops) = (attempt.voluntary, attempt.hops);
+        if attempt.answered_at.is_none() {
+            let after = self.now.since(attempt.called_at);
+            self.reach.answered(after);
+        }
         self.end_attempt(peer, hang_up);
         if voluntary {
             self.rise_on(hops, spots);

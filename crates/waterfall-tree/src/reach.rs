@@ -16,6 +16,8 @@ pub(crate) struct Reach {
     /// How long the link took to come up.
     met: Vec<(Duration, Contact)>,
     missed: Vec<NodeId>,
+    /// How long an answer takes, smoothed.
+    usual: Duration,
 }
 
 impl Reach {
@@ -28,6 +30,16 @@ impl Reach {
         }
         self.met.reserve_exact(1);
         self.met.push((took, contact));
+    }
+
+    /// A call was answered after so long, whatever the answer.
+    pub(crate) fn answered(&mut self, after: Duration) {
+        self.usual = if self.usual.is_zero() { after } else { (3 * self.usual + after) / 4 };
+    }
+
+    /// How long an answer is worth waiting for: longer than at first where others are far away.
+    pub(crate) fn patience(&self, first: Duration, longest: Duration) -> Duration {
+        first.max(5 * self.usual / 2).min(longest)
     }
 
     /// This one did not answer.
@@ -79,5 +91,23 @@ mod tests {
         assert_eq!(reach.silent().count(), MAX_MISSED);
         reach.met(contact(9), Duration::ZERO);
         assert!(!reach.silent().any(|node| node == NodeId([9; 32])));
+    }
+
+    #[test]
+    fn patience_grows_with_how_long_answers_take() {
+        let millis = Duration::from_millis;
+        let mut reach = Reach::default();
+        let patience = |reach: &Reach| reach.patience(millis(500), millis(5_000));
+        assert_eq!(patience(&reach), millis(500));
+        for after in [100, 150, 120] {
+            reach.answered(millis(after));
+        }
+        assert_eq!(patience(&reach), millis(500));
+        for _ in 0..20 {
+            reach.answered(millis(600));
+        }
+        assert!(patience(&reach) > millis(1_400) && patience(&reach) <= millis(1_500));
+        reach.answered(Duration::from_secs(100));
+        assert_eq!(patience(&reach), millis(5_000));
     }
 }

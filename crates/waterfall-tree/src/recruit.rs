@@ -184,7 +184,8 @@ impl Tree {
         recruiting.linked = None;
         (recruiting.call, recruiting.called_at) = (Some(to.clone()), self.now);
         self.recruiting = Some(recruiting);
-        let patience = self.config.answer_patience * if self.standby.is_some() { 2 } else { 1 };
+        let patience = self.reach.patience(self.config.answer_patience, self.config.call_timeout);
+        let patience = patience * if self.standby.is_some() { 2 } else { 1 };
         self.timers.set(Timer::RecruitCall, self.now + patience);
         self.output(Output::Call { to, role: Role::Standby, advertised: self.best_told });
     }

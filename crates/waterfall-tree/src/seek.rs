@@ -150,7 +150,7 @@ impl Tree {
     fn patience_with(&self, search: &Search) -> Duration {
         let (first, longest) = (self.config.answer_patience, self.config.call_timeout);
         if self.mark.is_none() || self.has_route() {
-            return search.patience(first, longest);
+            return search.patience(self.reach.patience(first, longest), longest);
         }
         // While the stream stands still, one that does not answer soon is likely dead as well. Those
         // who are cut off must not be waiting for someone on the other side when the way is free again;
