@@ -64,6 +64,8 @@ const MAX_PASSED_OVER: usize = 16;
 const MAX_MEASURED: u8 = 5;
 /// Rounds in which a better one is looked for.
 const BETTER_ROUNDS: u8 = 6;
+/// Rounds without anybody after which one looks among its equals.
+const STUCK: u8 = 3;
 
 impl Tree {
     pub(crate) fn is_recruit(&self, peer: NodeId) -> bool {
@@ -192,13 +194,15 @@ impl Tree {
 
     /// In a small room everyone who could stand by for us may have us as its standby, and two have one
     /// link. More depends on who has more below it: the least of our wards has to look elsewhere, and is asked
-    /// to stand by for us. As it is less, it cannot do the same to us.
+    /// to stand by for us. As it is less, it cannot do the same to us. Who has found nobody for long does so with
+    /// its equals, too: they may know of places that it does not.
     fn spare_ward(&self) -> Option<NodeId> {
         if self.standby.is_some() || self.recruit_rounds == 0 {
             return None;
         }
         let own = self.extent().0;
-        let lesser = self.wards.iter().filter(|(_, ward)| ward.stage == WardStage::Warm && ward.size < own);
+        let most = if self.recruit_rounds < STUCK { own.saturating_sub(1) } else { own };
+        let lesser = self.wards.iter().filter(|(_, ward)| ward.stage == WardStage::Warm && ward.size <= most);
         let lesser = lesser.filter(|(node, _)| !self.is_shunned(node));
         lesser.min_by_key(|(node, ward)| (ward.size, **node)).map(|(node, _)| *node)
     }

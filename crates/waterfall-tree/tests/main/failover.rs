@@ -148,3 +148,12 @@ fn a_standby_that_leaves_is_replaced_and_a_leaver_parts_with_its_wards() {
         world.until("everyone has a standby", 60_000, World::all_have_standbys);
     });
 }
+
+#[test]
+fn in_a_small_room_nobody_is_left_without_a_standby_because_all_stand_by_for_it() {
+    // In these somebody knows only of places with those whose standby it is, all of them as large as itself.
+    for seed in [151, 889, 1_030, 1_207] {
+        let mut world = World::settled(seed, 3, 8);
+        world.until("everyone has a standby", 60_000, |world| (1..9).all(|at| world.has_standby(at)));
+    }
+}
