@@ -1,6 +1,6 @@
 //! Every scenario, small, by fixed seeds: nothing that must not be, and figures that say what happened.
 
-use waterfall_sim::{Options, Population, Report, SCENARIOS, Sample};
+use waterfall_sim::{Options, Population, Report, SCENARIOS, Sample, Strategy};
 
 use crate::support::{report, size};
 
@@ -49,6 +49,18 @@ fn a_room_of_participants_far_apart_fills_within_the_bound() {
     let population = Population { round_trip_ms: 300.0, ..Population::default() };
     let report = report("growth", Options { seed: 1, population, ..Options::default() }, &size(150, 60));
     assert_eq!((report.violations, report.viewing.unserved), (0, 0), "{:?}", report.failures);
+}
+
+#[test]
+fn whoever_moves_without_a_gap_gets_some_of_it_twice() {
+    let repeated = |strategy| {
+        let viewing = report("leave-30", Options { seed: 4, strategy, ..Options::default() }, &size(100, 60)).viewing;
+        (viewing.packets_repeated, viewing.moves_per_participant_hour)
+    };
+    let (packets, moves) = repeated(Strategy::Waterfall);
+    assert!(moves > 0.0 && packets > 1_000, "{packets} {moves}");
+    // Who joins anew is fed by one at a time.
+    assert_eq!(repeated(Strategy::Random).0, 0);
 }
 
 #[test]
